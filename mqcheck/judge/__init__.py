@@ -1,0 +1,1 @@
+"""From a history and ``specs/`` to verdicts with evidence."""

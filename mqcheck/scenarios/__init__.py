@@ -1,0 +1,1 @@
+"""What is run: deployments, workloads and fault timetables, one file per area; each says what it would catch."""

@@ -1,0 +1,1 @@
+"""Planted bugs (sabotage) and legal oddities: each breaks, or bends, exactly one promise at a seam."""
