@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -50,9 +50,9 @@ def root() -> Path:
 
 @pytest.fixture(scope="session")
 def canary() -> Source:
-    """A file that breaks every rule on purpose: a rule that does not bite it is no rule."""
-    return parse(
-        Path(__file__).parent / "canary" / "reference_impl" / "canary.py",
-        "reference_impl",
-        Path(__file__).parent / "canary",
-    )
+    """A file that breaks every rule on purpose (its length is made here): a rule that does not bite it is no rule."""
+    folder = Path(__file__).parent / "canary"
+    source = parse(folder / "reference_impl" / "canary.py", "reference_impl", folder)
+    long = "\n".join(["def much_too_long() -> None:", *(f"    value_{number} = {number}" for number in range(500))])
+    text = f"{source.text}\n\n{long}\n"
+    return replace(source, text=text, tree=ast.parse(text))
