@@ -305,7 +305,7 @@ def test_the_linter_bites(root: Path) -> None:
         text=True,
         timeout=60,
     )
-    for code in ("F401", "B006", "C901", "S307", "E722"):
+    for code in ("F401", "B006", "C901", "E722"):
         assert code in done.stdout, f"{code} does not bite:\n{done.stdout}\n{done.stderr}"
 
 
