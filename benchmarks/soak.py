@@ -1,6 +1,6 @@
 """Run the suite again and again and count verdicts: no violation on a healthy broker, no inconclusive without a stall.
 
-``python benchmarks/soak.py --runs 20`` prints one line a run and a sum; ``--busy 2`` keeps that many cores busy meanwhile.
+``python benchmarks/soak.py --runs 20`` prints one line a run and a sum; ``--busy 2`` keeps two cores busy.
 Exit status 1 when any run had a violation or a harness error, or an inconclusive whose reason names no stall.
 """
 
@@ -35,9 +35,8 @@ def one_run(number: int, report: Path, extra: list[str]) -> dict[str, object]:
     ]
     violated = [f"{v['scenario']}/{v['guarantee']}" for v in data["verdicts"] if v["verdict"] == "violated"]
     aimed = sum(1 for verdict in data["verdicts"] if verdict["aimed"])
-    print(
-        f"run {number}: exit {done.returncode}, {seconds:.1f} s, aimed {aimed}, violated {violated}, undecided {undecided}"
-    )
+    print(f"run {number}: exit {done.returncode}, {seconds:.1f} s, aimed {aimed}")
+    print(f"  violated {violated}, undecided {undecided}", flush=True)
     return {"seconds": seconds, "aimed": aimed, "violated": violated, "undecided": undecided, "exit": done.returncode}
 
 
@@ -64,7 +63,8 @@ def main() -> int:
     seconds = sorted(float(str(run["seconds"])) for run in runs)
     print(
         f"{len(runs)} runs, median {seconds[len(seconds) // 2]:.1f} s: {aimed} aimed pairs, {len(violated)} violated, "
-        f"{len(undecided)} inconclusive ({100 * len(undecided) / max(1, aimed):.2f} %), {len(unexplained)} of them without a stall"
+        f"{len(undecided)} inconclusive ({100 * len(undecided) / max(1, aimed):.2f} %), "
+        f"{len(unexplained)} of them without a stall"
     )
     return 1 if violated or unexplained else 0
 
