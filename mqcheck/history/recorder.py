@@ -45,11 +45,11 @@ class Recorder:
     Raises StreamError when a line cannot be written.
     """
 
-    def __init__(
-        self, events: Path, *, run: str, process: str, number: int, life: int = 0, clock: Clock
-    ) -> None:
+    def __init__(self, events: Path, *, run: str, process: str, number: int, life: int = 0, clock: Clock) -> None:
         if not 0 <= number <= PROCESS_NUMBER_MAX:
-            raise StreamError(f"process number {number} is outside 0..{PROCESS_NUMBER_MAX}: number a run's processes from 0")
+            raise StreamError(
+                f"process number {number} is outside 0..{PROCESS_NUMBER_MAX}: number a run's processes from 0"
+            )
         self.run = run
         self.process = process
         self.number = number
@@ -64,7 +64,9 @@ class Recorder:
         try:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StreamError(f"cannot open {self.path}: {error}; a restarted process needs a new life number") from error
+            raise StreamError(
+                f"cannot open {self.path}: {error}; a restarted process needs a new life number"
+            ) from error
         self._write(
             {
                 "e": "streams",

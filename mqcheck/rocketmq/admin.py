@@ -84,7 +84,9 @@ class Admin:
         """GET_CONSUMER_LIST_BY_GROUP; empty when the group has no live member."""
         raise NotImplementedError
 
-    async def lock(self, node: str, group: str, member: str, queues: Sequence[MessageQueue]) -> tuple[MessageQueue, ...] | None:
+    async def lock(
+        self, node: str, group: str, member: str, queues: Sequence[MessageQueue]
+    ) -> tuple[MessageQueue, ...] | None:
         """LOCK_BATCH_MQ as ``member``: the queues granted."""
         raise NotImplementedError
 

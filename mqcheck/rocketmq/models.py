@@ -184,7 +184,9 @@ class Route:
 
     def read_queues(self) -> tuple[MessageQueue, ...]:
         """Queues a consumer group shares: readable broker groups."""
-        return tuple(MessageQueue(self.topic, b.broker, q) for b in self.brokers if b.perm & 4 for q in range(b.read_queues))
+        return tuple(
+            MessageQueue(self.topic, b.broker, q) for b in self.brokers if b.perm & 4 for q in range(b.read_queues)
+        )
 
     def capped(self, queues: int) -> Route:
         """The same route with at most ``queues`` queues per broker (a topic that will be made from TBW102)."""
