@@ -120,9 +120,9 @@ class Recorder:
         self._fd = -1
 
     def _append(self, row: dict[str, Any], columns: dict[str, Any]) -> None:
-        if None in columns.values():
-            columns = {key: value for key, value in columns.items() if value is not None}
-        row.update(columns)
+        for name, value in columns.items():
+            if value is not None:
+                row[name] = value
         self._write(row)
 
     def _write(self, row: dict[str, Any]) -> None:
