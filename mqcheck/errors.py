@@ -10,6 +10,7 @@
     │   └── HistoryError     a folder that is not a history, or one of another format
     ├── HarnessError         the kit itself failed: never a verdict on the broker, exit status 7
     │   ├── LinkError        Toxiproxy or the frame proxy did not do as told, or traffic went round a link
+    │   │   └── PortTakenError   somebody else listens where a proxy was to
     │   ├── FaultError       a fault could not be injected or healed
     │   ├── NodeError        a node did not start, or ended when nobody asked it to
     │   └── StreamError      a history stream could not be written or holds a bad line
@@ -53,6 +54,10 @@ class HarnessError(MqcheckError):
 
 class LinkError(HarnessError):
     """Toxiproxy or the frame proxy did not do as told, or traffic went round a link."""
+
+
+class PortTakenError(LinkError):
+    """Somebody else listens where a proxy was to."""
 
 
 class FaultError(HarnessError):

@@ -86,7 +86,7 @@ class NetworkLike(Protocol):
     async def latency(
         self, pattern: str, ms: int, jitter_ms: int = 0, direction: Direction = "both"
     ) -> Mapping[str, Counters]:
-        """Delay each chunk by `ms` ± `jitter_ms`, order kept, in each direction asked for: `both` doubles a round trip."""
+        """Delay each chunk by `ms` ± `jitter_ms`, order kept; `both` adds it twice to a round trip."""
         ...
 
     async def bandwidth(self, pattern: str, kb_per_s: int, direction: Direction = "both") -> Mapping[str, Counters]:
