@@ -1,0 +1,93 @@
+"""A disk whose syncs can be made slow or failing while the broker runs. It decides nothing: two switches, set by the control pipe.
+
+What it would reveal: a broker that acknowledges before the sync is over, answers in time although the sync is late, or forgets that a
+sync has failed.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+
+from reference_impl.disk.base import Disk, File
+
+COMMIT_LOG_PREFIX = "commitlog/"
+"""Files whose syncs the switches concern: as with real brokers, the fault is put on the commit log's device alone."""
+
+
+class FaultyDisk:
+    """Passes everything on to ``inner``; the syncs of files below ``prefix`` wait and fail as told.
+
+    ``sleep`` takes seconds and runs in the thread that syncs. Tables (``replace``) are left alone: they are written by the thread
+    that serves requests, and holding that up would be a pause of the whole broker, a different fault.
+    """
+
+    def __init__(self, inner: Disk, sleep: Callable[[float], None], prefix: str = COMMIT_LOG_PREFIX) -> None:
+        self.inner = inner
+        self.fsync_delay_ms = 0
+        """How long each sync waits before it begins, ms."""
+        self.fsync_error = False
+        """Whether each sync fails with EIO, without reaching the disk."""
+        self._sleep = sleep
+        self._prefix = prefix
+
+    def open_file(self, name: str) -> File:
+        """Open a file; its syncs obey the switches if its name begins with the prefix."""
+        file = self.inner.open_file(name)
+        return _FaultyFile(file, self) if name.startswith(self._prefix) else file
+
+    def read_file(self, name: str) -> bytes | None:
+        """Pass on."""
+        return self.inner.read_file(name)
+
+    def replace(self, name: str, data: bytes, *, durable: bool) -> None:
+        """Pass on."""
+        self.inner.replace(name, data, durable=durable)
+
+    def list(self, prefix: str = "") -> list[str]:
+        """Pass on."""
+        return self.inner.list(prefix)
+
+    def remove(self, *names: str) -> None:
+        """Pass on."""
+        self.inner.remove(*names)
+
+    def close(self) -> None:
+        """Pass on."""
+        self.inner.close()
+
+    def before_sync(self, name: str) -> None:
+        """Wait and fail as the switches say; the delay is read once, the error after the wait."""
+        if self.fsync_delay_ms > 0:
+            self._sleep(self.fsync_delay_ms / 1000)
+        if self.fsync_error:
+            raise OSError(errno.EIO, "fsync failed (fault injected)", name)
+
+
+class _FaultyFile:
+    """A file whose ``sync`` asks the disk's switches first."""
+
+    def __init__(self, inner: File, disk: FaultyDisk) -> None:
+        self._inner = inner
+        self._disk = disk
+        self.append = inner.append
+        self.write_at = inner.write_at
+        self.read = inner.read
+
+    @property
+    def name(self) -> str:
+        return self._inner.name
+
+    @property
+    def size(self) -> int:
+        return self._inner.size
+
+    def truncate(self, size: int) -> None:
+        self._inner.truncate(size)
+
+    def sync(self) -> int:
+        self._disk.before_sync(self._inner.name)
+        return self._inner.sync()
+
+    def close(self) -> None:
+        self._inner.close()
