@@ -1,7 +1,7 @@
 """The two protocols the store is written against, and the rule for names. No file system and no policy here.
 
-Thread rule: all methods belong to one thread (the loop's), except ``File.sync`` and ``File.write_at``, which one other thread may
-run at the same time as ``File.append``, ``File.read`` and ``Disk.replace``.
+Thread rule: all methods belong to one thread (the loop's), except ``File.sync`` and ``File.write_at``, which one
+other thread may run at the same time as ``File.append``, ``File.read`` and ``Disk.replace``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class File(Protocol):
         """Write all of ``data`` at the end and return the position it got; on ``OSError`` the size has not changed."""
 
     def write_at(self, at: int, data: bytes | memoryview) -> None:
-        """Write again what an earlier ``append`` put at ``at`` (after a failed sync); ``ValueError`` if that was synced or never written."""
+        """Write again what an earlier ``append`` put at ``at`` (after a failed sync); ``ValueError`` if that was
+        synced or never written.
+        """
 
     def read(self, at: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``at``; fewer at the end of the file. Unsynced bytes are read like any other."""
@@ -42,10 +44,11 @@ class File(Protocol):
         """Cut the file to ``size`` bytes and sync that at once, so that nothing cut off can come back."""
 
     def sync(self) -> int:
-        """Make the file durable, its name included, and return the bytes covered: at least the size when the call began.
+        """Make the file durable, its name included, and return the bytes covered: at least the size when the call
+        began.
 
-        Raises ``OSError``; then nothing is promised about any byte appended or rewritten since the last success, even if a later
-        call succeeds: the caller writes them again first (``write_at``).
+        Raises ``OSError``; then nothing is promised about any byte appended or rewritten since the last success,
+        even if a later call succeeds: the caller writes them again first (``write_at``).
         """
 
     def close(self) -> None:
@@ -62,10 +65,12 @@ class Disk(Protocol):
         """All bytes of a small file, or None when there is none."""
 
     def replace(self, name: str, data: bytes, *, durable: bool) -> None:
-        """Put ``data`` in place of a whole small file: a reader, or a crash, sees the earlier or the later version, never a mix.
+        """Put ``data`` in place of a whole small file: a reader, or a crash, sees the earlier or the later version,
+        never a mix.
 
-        ``durable=True`` returns only when the later version is on the disk. ``durable=False`` survives a kill, and a power cut brings
-        back the version that was durable last. Raises ``OSError``; then the earlier version is still in place or will be after a cut.
+        ``durable=True`` returns only when the later version is on the disk. ``durable=False`` survives a kill, and
+        a power cut brings back the version that was durable last. Raises ``OSError``; then the earlier version is
+        still in place or will be after a cut.
         """
 
     def list(self, prefix: str = "") -> list[str]:
@@ -82,11 +87,8 @@ def check_name(name: str) -> str:
     """Return ``name`` if it is a plain relative path that the disk does not use itself; ``ValueError`` otherwise."""
     parts = name.split("/")
     if any(part in ("", ".", "..") for part in parts) or "\\" in name or "\x00" in name:
-        raise ValueError(
-            f"file name {name!r}: use a relative path such as 'config/topics.json', without '..' or empty parts"
-        )
+        raise ValueError(f"file name {name!r}: use a relative path such as 'config/topics.json', without '..'")
     if name == RECORD_NAME or name.endswith((TEMPORARY_SUFFIX, EARLIER_SUFFIX)):
-        raise ValueError(
-            f"file name {name!r} is used by the disk itself; choose a name without {TEMPORARY_SUFFIX} or {EARLIER_SUFFIX}"
-        )
+        own = f"{TEMPORARY_SUFFIX}, {EARLIER_SUFFIX} and {RECORD_NAME}"
+        raise ValueError(f"file name {name!r}: the disk keeps {own} for itself; choose another name")
     return name

@@ -1,7 +1,8 @@
-"""A disk whose syncs can be made slow or failing while the broker runs. It decides nothing: two switches, set by the control pipe.
+"""A disk whose syncs can be made slow or failing while the broker runs. It decides nothing: two switches, set by
+the control pipe.
 
-What it would reveal: a broker that acknowledges before the sync is over, answers in time although the sync is late, or forgets that a
-sync has failed.
+What it would reveal: a broker that acknowledges before the sync is over, answers in time although the sync is late,
+or forgets that a sync has failed.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ COMMIT_LOG_PREFIX = "commitlog/"
 class FaultyDisk:
     """Passes everything on to ``inner``; the syncs of files below ``prefix`` wait and fail as told.
 
-    ``sleep`` takes seconds and runs in the thread that syncs. Tables (``replace``) are left alone: they are written by the thread
-    that serves requests, and holding that up would be a pause of the whole broker, a different fault.
+    ``sleep`` takes seconds and runs in the thread that syncs. Tables (``replace``) are left alone: they are written
+    by the thread that serves requests, and holding that up would be a pause of the whole broker, a different fault.
     """
 
     def __init__(self, inner: Disk, sleep: Callable[[float], None], prefix: str = COMMIT_LOG_PREFIX) -> None:

@@ -1,4 +1,6 @@
-"""A disk in memory that can crash: what the simulation and the recovery tests run on. One thread; no clock and no randomness of its own."""
+"""A disk in memory that can crash: what the simulation and the recovery tests run on. One thread; no clock and no
+randomness of its own.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ class _Image:
 class MemoryDisk:
     """Keeps each file twice: as the page cache has it, and as the disk has it.
 
-    A failed sync loses its dirty pages as Linux does: the reader still sees the bytes, the next sync succeeds without writing
-    them, and only those who write them again have them on the disk.
+    A failed sync loses its dirty pages as Linux does: the reader still sees the bytes, the next sync succeeds
+    without writing them, and only those who write them again have them on the disk.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,6 @@
-"""The real file system below one folder, with the record of what was synced. The record's format: the package's docstring."""
+"""The real file system below one folder, with the record of what was synced. The record's format: the package's
+docstring.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class RealDisk:
             return None
 
     def replace(self, name: str, data: bytes, *, durable: bool) -> None:
-        """Replace a whole file (see ``Disk.replace``): temporary file, fsync, rename, fsync of the folder; the syncs only if durable."""
+        """Replace a whole file (see ``Disk.replace``): temporary file, fsync, rename, fsync of the folder; the
+        syncs only if durable.
+        """
         path = self._path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
@@ -93,7 +97,9 @@ class RealDisk:
             _sync_folder(folder)
 
     def synced(self, name: str, synced_bytes: int) -> None:
-        """Write down that the first ``synced_bytes`` of ``name`` are on the disk. Called by the files after their fsync."""
+        """Write down that the first ``synced_bytes`` of ``name`` are on the disk. Called by the files after their
+        fsync.
+        """
         if self._record is not None:
             self._record.synced(name, synced_bytes)
 
@@ -119,7 +125,9 @@ class RealDisk:
 
 
 class _RealFile:
-    """An open file, written at offsets it keeps itself: ``O_APPEND`` would send the rewriting after a failed sync to the end."""
+    """An open file, written at offsets it keeps itself: ``O_APPEND`` would send the rewriting after a failed sync
+    to the end.
+    """
 
     def __init__(self, disk: RealDisk, name: str, handle: int) -> None:
         self._disk = disk
@@ -149,9 +157,7 @@ class _RealFile:
 
     def write_at(self, at: int, data: bytes | memoryview) -> None:
         if at < self._synced or at + len(data) > self._size:
-            raise ValueError(
-                f"{self._name}: bytes {at}..{at + len(data)} are not within the unsynced part {self._synced}..{self._size}"
-            )
+            raise ValueError(f"{self._name}: {at}+{len(data)} is not within the unsynced {self._synced}..{self._size}")
         _write_all(self._handle, data, at)
 
     def read(self, at: int, size: int) -> bytes:
@@ -182,8 +188,8 @@ class _RealFile:
 class _SyncedRecord:
     """``synced.jsonl``: read, brought in line with the files and shortened at start; appended to from then on.
 
-    ``state`` maps each file that has a durable version to that version's bytes. Lines are single ``O_APPEND`` writes, so the
-    thread that syncs and the thread that replaces tables may both write.
+    ``state`` maps each file that has a durable version to that version's bytes. Lines are single ``O_APPEND``
+    writes, so the thread that syncs and the thread that replaces tables may both write.
     """
 
     def __init__(self, root: Path) -> None:
@@ -243,7 +249,9 @@ class _SyncedRecord:
             self._volatile.add(name)
 
     def _reconcile(self) -> None:
-        """Follow what happened between the last line and the end of the process that wrote it, or by a power cut since."""
+        """Follow what happened between the last line and the end of the process that wrote it, or by a power cut
+        since.
+        """
         for name in list(self.state):
             if name in self._volatile and self._earlier(name).exists():
                 continue

@@ -14,7 +14,9 @@ class StoreError(Exception):
 
 
 class StoreBusyError(StoreError):
-    """Too many bytes wait for a sync; the client may try again (RocketMQ: OS_PAGECACHE_BUSY, answered with SYSTEM_BUSY)."""
+    """Too many bytes wait for a sync; the client may try again (RocketMQ: OS_PAGECACHE_BUSY, answered with
+    SYSTEM_BUSY).
+    """
 
 
 class RecordTooLargeError(StoreError):
