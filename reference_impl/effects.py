@@ -1,0 +1,65 @@
+"""What a core wants done: the only way out of a core. The shell carries effects out in order and decides nothing.
+
+Holds no behaviour. A core is a class with ``request``, ``closed``, ``tick``, ``next_deadline_ms`` (and, for the broker, ``start``,
+``response``, ``flushed``, ``stop``) that returns lists of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Union
+
+if TYPE_CHECKING:
+    from reference_impl.frame import Command
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a request on the connection it came by; dropped when that connection is gone."""
+
+    conn: int
+    """The shell's number of the connection."""
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """Send a one-way request to a client over the connection that the client had opened."""
+
+    conn: int
+    command: Command
+    """Its ``opaque`` is the core's to choose; both directions count on their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close a connection; the core is told by ``closed`` as for any other end."""
+
+    conn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Send a request to another server and hand its answer to ``response(now_ms, token, command)``.
+
+    The shell keeps one connection per address, opens it on demand, and chooses the ``opaque``. A one-way command is sent and its
+    ``response`` is called with ``None`` never: nothing comes back.
+    """
+
+    address: str
+    """``host:port`` of the server, usually a NameServer."""
+    command: Command
+    token: str
+    """The core's name for this call, handed back with the answer, or with ``None`` when it failed or took too long."""
+    timeout_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeedFlush:
+    """Something was appended that is not yet on the disk; ``flushed(now_ms, position)`` is called when it is."""
+
+    urgent: bool
+    """True: somebody's answer waits for it, so sync now (group commit); False: the next periodic sync will do."""
+
+
+Effect = Union[Reply, Push, Close, Call, NeedFlush]

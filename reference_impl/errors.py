@@ -1,0 +1,56 @@
+"""Every error that the reference raises itself, drawn as a tree.
+
+Holds no behaviour: answers to a peer (response codes) are chosen where a request is handled.
+
+::
+
+    ReferenceError_
+    ├── SettingsError     a property or command line that cannot be used (the user's mistake)
+    ├── ReferenceBugError an effect or answer that the shell cannot carry out (the reference's mistake)
+    └── WireError         bytes of a peer that break a layout (the peer's mistake)
+        ├── FrameError    a frame: its connection is to be closed
+        ├── JsonError     a JSON text that even the tolerant reader refuses
+        └── RecordError   a stored record, a batch or an address within one
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reference_impl.frame import Command
+
+
+class ReferenceError_(Exception):  # noqa: N801, N818 - the plain name is a builtin with another meaning
+    """Trunk of the tree; never raised itself."""
+
+
+class SettingsError(ReferenceError_):
+    """A property or a command line that cannot be used; the message names the value, the rule and the way out."""
+
+
+class ReferenceBugError(ReferenceError_):
+    """An effect that the shell cannot carry out, such as a call to an address without a port."""
+
+
+class WireError(ReferenceError_):
+    """Bytes of a peer that break a layout."""
+
+
+class FrameError(WireError):
+    """A frame that cannot be read; RocketMQ closes the connection without an answer [NettyDecoder].
+
+    ``decoded`` holds the good commands that stood before the bad frame in the same bytes: they are to be served.
+    """
+
+    def __init__(self, reason: str, decoded: tuple[Command, ...] = ()) -> None:
+        super().__init__(reason)
+        self.decoded = decoded
+
+
+class JsonError(WireError):
+    """A JSON text that even the tolerant reader refuses."""
+
+
+class RecordError(WireError):
+    """A stored record, a batch body, or a host within one, that breaks its layout, its length or its checksum."""
