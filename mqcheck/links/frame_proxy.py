@@ -1,0 +1,248 @@
+"""Stands between Toxiproxy and one NameServer for one peer: frames pass with the peer's own addresses in them.
+
+Downwards (NameServer to peer) real broker addresses become that peer's proxies, in route and cluster bodies and in
+header fields; upwards the reverse, in header fields. Everything else passes byte for byte; a stream that cannot be cut
+into frames passes untouched from there on. asyncio only, so that it also runs in a simulated world.
+
+A closed or refusing NameServer is shown at once by closing the peer's side: one that is killed must look killed. A
+peer that has closed only its sending side is still answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
+
+from mqcheck.errors import FrameError, MqcheckError
+from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
+from mqcheck.rocketmq.frame import Command, decode
+
+Translate = Callable[[frozenset[str]], Awaitable[Mapping[str, str]]]
+"""Asked with the addresses found in a frame; answers those that are to be replaced, with what to put there."""
+
+GET_ROUTEINFO_BY_TOPIC: Final = 105
+GET_BROKER_CLUSTER_INFO: Final = 106
+GET_BROKER_MEMBER_GROUP: Final = 901
+_BODY_CODES: Final = frozenset({GET_ROUTEINFO_BY_TOPIC, GET_BROKER_CLUSTER_INFO, GET_BROKER_MEMBER_GROUP})
+"""Requests whose answers hold broker addresses in the body."""
+
+READ_BYTES_MAX: Final = 1 << 16
+"""Largest piece read at once (ours)."""
+
+PENDING_MAX: Final = 4096
+"""Unanswered requests remembered per connection (ours); the answer to an older one is passed with its body as it is."""
+
+CONNECT_SECONDS_MAX: Final = 10.0
+"""Limit for reaching a NameServer on the same host (ours)."""
+
+CONNECTIONS_MAX: Final = 256
+"""Connections of one peer to one NameServer at a time (ours); more are closed at once."""
+
+
+class ConnectionWatcher(Protocol):
+    """Told what passes one connection; `tap` has the one that writes into the history."""
+
+    def request(self, command: Command) -> None:
+        """A request is about to be handed to the NameServer."""
+        ...
+
+    def answer(self, command: Command) -> None:
+        """A response of the NameServer has been read."""
+        ...
+
+    def closed(self, by: str) -> None:
+        """The connection has ended, by ``peer``, ``server``, ``us`` or ``error``."""
+        ...
+
+
+class FrameProxy:
+    """Listens on a port of its own for one peer and leads to one NameServer."""
+
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        to_peer: Translate,
+        to_server: Translate,
+        watch: Callable[[], ConnectionWatcher] | None = None,
+        failed: Callable[[MqcheckError], None] | None = None,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.upstream = upstream
+        """The NameServer's real address; new connections follow a change."""
+        self._to_peer = to_peer
+        self._to_server = to_server
+        self._watch = watch
+        self._failed = failed
+        self._host = host
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[_Connection] = set()
+        self.address = ""
+        """Where it listens, once started."""
+
+    @property
+    def upstream_locals(self) -> frozenset[str]:
+        """Own addresses of its connections to the NameServer: what the leak check knows them by."""
+        return frozenset(connection.upstream_local for connection in self._connections)
+
+    async def start(self) -> str:
+        """Listen on a free port; returns ``host:port``."""
+        self._server = await asyncio.start_server(self._accepted, self._host, 0)
+        port = self._server.sockets[0].getsockname()[1]
+        self.address = f"{self._host}:{port}"
+        return self.address
+
+    async def stop(self) -> None:
+        """Stop listening and end every connection; idempotent."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._tasks) >= CONNECTIONS_MAX:
+            writer.transport.abort()
+            return
+        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        host, _, port = self.upstream.rpartition(":")
+        try:
+            server = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_SECONDS_MAX)
+        except (OSError, TimeoutError):
+            writer.transport.abort()
+            return
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
+        watcher = None if self._watch is None else self._watch()
+        connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher)
+        self._connections.add(connection)
+        by = "us"
+        try:
+            by = await connection.run()
+        except MqcheckError as error:
+            by = "error"
+            if self._failed is not None:
+                self._failed(error)
+        finally:
+            self._connections.discard(connection)
+            connection.abort()
+            if watcher is not None:
+                watcher.closed(by)
+
+
+class _Connection:
+    """One peer's connection and the one to the NameServer that belongs to it."""
+
+    def __init__(
+        self,
+        peer: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        to_peer: Translate,
+        to_server: Translate,
+        watcher: ConnectionWatcher | None,
+    ) -> None:
+        self._peer_reader, self._peer_writer = peer
+        self._server_reader, self._server_writer = server
+        self._to_peer = to_peer
+        self._to_server = to_server
+        self._watcher = watcher
+        self._pending: dict[int, int] = {}
+        host, port, *_ = self._server_writer.get_extra_info("sockname") or ("", 0)
+        self.upstream_local = f"{host}:{port}"
+
+    async def run(self) -> str:
+        """Pump until both sides are done; says who ended it first."""
+        up = asyncio.ensure_future(self._pump(self._peer_reader, self._server_writer, self._upwards))
+        down = asyncio.ensure_future(self._pump(self._server_reader, self._peer_writer, self._downwards))
+        try:
+            await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
+            first = "server" if down.done() else "peer"
+            if not down.done() and up.exception() is None and up.result():
+                self._finish(self._server_writer)
+                await asyncio.wait((down,))
+            for task in (up, down):
+                if task.done() and isinstance(task.exception(), MqcheckError):
+                    task.result()
+            if down.done() and down.exception() is None:
+                await self._flush_peer()
+        finally:
+            up.cancel()
+            down.cancel()
+            await asyncio.gather(up, down, return_exceptions=True)
+        return first
+
+    def abort(self) -> None:
+        """Drop both sides; nothing is lost that was flushed."""
+        for writer in (self._peer_writer, self._server_writer):
+            if not writer.transport.is_closing():
+                writer.transport.abort()
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        change: Callable[[bytes], Awaitable[bytes]],
+    ) -> bool:
+        """Copy until end of stream (True) or until either side breaks (False)."""
+        cutter = FrameCutter()
+        try:
+            while data := await reader.read(READ_BYTES_MAX):
+                for piece in cutter.feed(data):
+                    try:
+                        writer.write(piece if cutter.broken else await change(piece))
+                    except FrameError:
+                        cutter.broken = True
+                        writer.write(piece)
+                await writer.drain()
+            writer.write(cutter.rest())
+            await writer.drain()
+        except OSError:
+            return False
+        return True
+
+    async def _upwards(self, frame: bytes) -> bytes:
+        command = decode(frame[4:])
+        found = addresses(frame, body=False)
+        changed = rewrite(frame, await self._to_server(found), body=False) if found else frame
+        if not command.is_response:
+            if not command.is_oneway:
+                self._pending[command.opaque] = command.code
+                if len(self._pending) > PENDING_MAX:
+                    del self._pending[next(iter(self._pending))]
+            if self._watcher is not None:
+                self._watcher.request(command)
+        return changed
+
+    async def _downwards(self, frame: bytes) -> bytes:
+        command = decode(frame[4:])
+        body = False
+        if command.is_response:
+            body = self._pending.pop(command.opaque, None) in _BODY_CODES
+            if self._watcher is not None:
+                self._watcher.answer(command)
+        found = addresses(frame, body=body)
+        return rewrite(frame, await self._to_peer(found), body=body) if found else frame
+
+    @staticmethod
+    def _finish(writer: asyncio.StreamWriter) -> None:
+        if writer.can_write_eof() and not writer.transport.is_closing():
+            try:
+                writer.write_eof()
+            except OSError:
+                writer.transport.abort()
+
+    async def _flush_peer(self) -> None:
+        """Close the peer's side so that what was written still arrives."""
+        self._peer_writer.close()
+        try:
+            await asyncio.wait_for(self._peer_writer.wait_closed(), CONNECT_SECONDS_MAX)
+        except (OSError, TimeoutError):
+            self._peer_writer.transport.abort()
