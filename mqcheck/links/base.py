@@ -7,7 +7,7 @@ opens a socket, and nothing here knows Toxiproxy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Literal, Protocol
 
@@ -29,11 +29,20 @@ class Counters:
     """Handed to the peer."""
     connections: int = 0
     """Connections of the peer open now."""
+    accepted: int = 0
+    """Connections of the peer since the link was laid."""
+    closing: int = 0
+    """Sockets whose other side has closed and that are still held open now."""
 
     @property
     def up_held(self) -> int:
         """Bytes on their way to the server: taken, not handed on (for a link that lost some: those too)."""
         return max(0, self.up_received - self.up_sent)
+
+    @property
+    def closed(self) -> int:
+        """Connections that have ended since the link was laid."""
+        return max(0, self.accepted - self.connections)
 
     @property
     def down_held(self) -> int:
@@ -53,8 +62,9 @@ class NetworkLike(Protocol):
     """The network of one scenario. `pattern` is a link name or a glob over link names (``producer-*->broker-a``).
 
     A verb that matches no link raises LinkError: a fault on nothing is a mistake in the scenario. Every verb returns
-    what the links had passed when it took hold, by link, so that the caller can tell the effect from `counters` later.
-    Verbs add up; `heal` takes them all away.
+    what the links had passed just before it took hold, by link, so that the caller can tell the effect from `counters` later.
+    Different verbs add up; a verb used again on a link replaces its own earlier setting. A link laid while a verb is in
+    force on a matching pattern suffers it too. A pattern without wildcards lays its link if that is not there yet.
     """
 
     async def add_nameserver(self, name: str, address: str) -> None:
@@ -132,8 +142,11 @@ class NetworkLike(Protocol):
         """Undo `down`."""
         ...
 
-    async def heal(self, pattern: str) -> Mapping[str, Counters]:
-        """Remove whatever these links suffer, and verify that it is gone; raises LinkError if it is not."""
+    async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
+        """Remove what these links suffer (with `only`: of that verb), and verify; raises LinkError if it is still there.
+
+        The counters returned were read just before: what is held then is what healing delivers.
+        """
         ...
 
     async def heal_all(self) -> None:
@@ -144,8 +157,12 @@ class NetworkLike(Protocol):
         """What has passed the links matching `link`, summed up."""
         ...
 
-    async def leak_check(self) -> None:
-        """Raises LinkError naming every connection to a server that does not come from its links."""
+    async def leak_check(self, allow: Collection[str] = ()) -> None:
+        """Raises LinkError naming every connection to a server that does not come from its links.
+
+        `allow`: own addresses (``host:port``) of connections that are meant to be direct, such as the final reader's.
+        Also raises what a link could not do since the last check.
+        """
         ...
 
     async def close(self) -> None:

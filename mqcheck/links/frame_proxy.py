@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
-from mqcheck.errors import FrameError, MqcheckError
+from mqcheck.errors import FrameError
 from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
 from mqcheck.rocketmq.frame import Command, decode
 
@@ -66,7 +66,7 @@ class FrameProxy:
         to_peer: Translate,
         to_server: Translate,
         watch: Callable[[], ConnectionWatcher] | None = None,
-        failed: Callable[[MqcheckError], None] | None = None,
+        failed: Callable[[Exception], None] | None = None,
         host: str = "127.0.0.1",
     ) -> None:
         self.upstream = upstream
@@ -127,7 +127,7 @@ class FrameProxy:
         by = "us"
         try:
             by = await connection.run()
-        except MqcheckError as error:
+        except Exception as error:  # whatever it is, the run must hear of it
             by = "error"
             if self._failed is not None:
                 self._failed(error)
@@ -169,9 +169,9 @@ class _Connection:
                 self._finish(self._server_writer)
                 await asyncio.wait((down,))
             for task in (up, down):
-                if task.done() and isinstance(task.exception(), MqcheckError):
+                if task.done():
                     task.result()
-            if down.done() and down.exception() is None:
+            if down.done():
                 await self._flush_peer()
         finally:
             up.cancel()
@@ -192,15 +192,20 @@ class _Connection:
         change: Callable[[bytes], Awaitable[bytes]],
     ) -> bool:
         """Copy until end of stream (True) or until either side breaks (False)."""
-        cutter = FrameCutter()
+        cutter, bad = FrameCutter(), False
         try:
             while data := await reader.read(READ_BYTES_MAX):
-                for piece in cutter.feed(data):
-                    try:
-                        writer.write(piece if cutter.broken else await change(piece))
-                    except FrameError:
-                        cutter.broken = True
-                        writer.write(piece)
+                for frame in cutter.feed(data):
+                    if not bad:
+                        try:
+                            writer.write(await change(frame))
+                            continue
+                        except FrameError:
+                            bad = True
+                    writer.write(frame)
+                if bad or cutter.broken:
+                    bad = True
+                    writer.write(cutter.rest())
                 await writer.drain()
             writer.write(cutter.rest())
             await writer.drain()

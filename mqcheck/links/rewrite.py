@@ -33,7 +33,7 @@ class FrameCutter:
         """True once the stream cannot be cut any more."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Add bytes, get whole frames; once broken, what is there as one piece."""
+        """Add bytes, get the whole frames there are; what is left once `broken` is to be taken with `rest`."""
         self._buffer += data
         frames: list[bytes] = []
         at = 0
@@ -47,12 +47,10 @@ class FrameCutter:
             frames.append(bytes(self._buffer[at : at + 4 + length]))
             at += 4 + length
         del self._buffer[:at]
-        if self.broken and self._buffer:
-            frames.append(self.rest())
         return frames
 
     def rest(self) -> bytes:
-        """What is there of an unfinished frame, taken out: the stream has ended."""
+        """What is there and no whole frame, taken out: the stream has ended, or is broken."""
         left = bytes(self._buffer)
         self._buffer.clear()
         return left
