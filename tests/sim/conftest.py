@@ -1,4 +1,4 @@
-"""The simulation needs Python ≥ 3.12 and simloop; elsewhere ``test_launcher.py`` finds such a Python and runs this folder in it."""
+"""The simulation needs Python ≥ 3.12 and simloop; elsewhere ``test_launcher.py`` runs this folder in such a Python."""
 
 from __future__ import annotations
 
