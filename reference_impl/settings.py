@@ -1,0 +1,417 @@
+"""Every setting of a NameServer and a broker, under RocketMQ's own property names where one exists.
+
+Holds the names, defaults, reading and checking; no behaviour and no files: the text of a ``.conf`` file comes in as an argument.
+A property that RocketMQ does not have (or clamps) is called ``reference.…``. Sources: NamesrvConfig, BrokerConfig,
+MessageStoreConfig, NettyServerConfig of RocketMQ 4.9.
+"""
+
+# ruff: noqa: N815 - attributes carry RocketMQ's property names
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from reference_impl.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Value = str | int | bool
+
+DELAY_LEVELS: Final = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
+"""Default of messageDelayLevel [MessageStoreConfig]."""
+
+_UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+_PORT_MAX: Final = 65535
+"""Largest port of TCP."""
+
+_TIME_MS_MAX: Final = 1 << 40
+"""Longest time a setting may name, 34 years; ours."""
+
+IGNORED: Final = frozenset(
+    [
+        "rocketmqHome",
+        "kvConfigPath",
+        "configStorePath",
+        "productEnvName",
+        "clusterTest",
+        "serverWorkerThreads",
+        "serverCallbackExecutorThreads",
+        "serverSelectorThreads",
+        "serverOnewaySemaphoreValue",
+        "serverAsyncSemaphoreValue",
+        "serverChannelMaxIdleTimeSeconds",
+        "serverSocketSndBufSize",
+        "serverSocketRcvBufSize",
+        "serverPooledByteBufAllocatorEnable",
+        "useEpollNativeSelector",
+        "brokerIP2",
+        "messageStorePlugIn",
+        "msgTraceTopicName",
+        "traceTopicEnable",
+        "clusterTopicEnable",
+        "brokerTopicEnable",
+        "autoDeleteUnusedStats",
+        "sendMessageThreadPoolNums",
+        "pullMessageThreadPoolNums",
+        "processReplyMessageThreadPoolNums",
+        "queryMessageThreadPoolNums",
+        "adminBrokerThreadPoolNums",
+        "clientManageThreadPoolNums",
+        "consumerManageThreadPoolNums",
+        "heartbeatThreadPoolNums",
+        "endTransactionThreadPoolNums",
+        "consumerManagerThreadPoolQueueCapacity",
+        "clientManagerThreadPoolQueueCapacity",
+        "sendThreadPoolQueueCapacity",
+        "pullThreadPoolQueueCapacity",
+        "replyThreadPoolQueueCapacity",
+        "queryThreadPoolQueueCapacity",
+        "filterServerNums",
+        "filterDataCleanTimeSpan",
+        "waitTimeMillsInSendQueue",
+        "waitTimeMillsInPullQueue",
+        "waitTimeMillsInHeartbeatQueue",
+        "startAcceptSendRequestTimeStamp",
+        "traceOn",
+        "enableCalcFilterBitMap",
+        "expectConsumerNumUseFilter",
+        "maxErrorRateOfBloomFilter",
+        "filterSupportRetry",
+        "enablePropertyFilter",
+        "compressedRegister",
+        "forceRegister",
+        "registerNameServerPeriod",
+        "registerBrokerTimeoutMills",
+        "fetchNamesrvAddrByAddressServer",
+        "rejectTransactionMessage",
+        "highSpeedMode",
+        "commercialEnable",
+        "brokerFastFailureEnable",
+        "disableConsumeIfConsumerReadSlowly",
+        "consumerFallbehindThreshold",
+        "defaultQueryMaxNum",
+        "transactionTimeOut",
+        "transactionCheckMax",
+        "transactionCheckInterval",
+        "aclEnable",
+        "storeReplyMessageEnable",
+        "autoCreateSubscriptionGroupEnable",
+        "regionId",
+        "storePathCommitLog",
+        "storePathConsumeQueue",
+        "storePathIndex",
+        "storeCheckpoint",
+        "abortFile",
+        "mappedFileSizeConsumeQueue",
+        "enableConsumeQueueExt",
+        "mappedFileSizeConsumeQueueExt",
+        "bitMapLengthConsumeQueueExt",
+        "commitIntervalCommitLog",
+        "useReentrantLockWhenPutMessage",
+        "flushCommitLogTimed",
+        "flushIntervalConsumeQueue",
+        "cleanResourceInterval",
+        "deleteCommitLogFilesInterval",
+        "deleteConsumeQueueFilesInterval",
+        "destroyMapedFileIntervalForcibly",
+        "redeleteHangedFileInterval",
+        "deleteWhen",
+        "diskMaxUsedSpaceRatio",
+        "fileReservedTime",
+        "putMsgIndexHightWater",
+        "checkCRCOnRecover",
+        "flushCommitLogLeastPages",
+        "commitCommitLogLeastPages",
+        "flushLeastPagesWhenWarmMapedFile",
+        "flushConsumeQueueLeastPages",
+        "flushCommitLogThoroughInterval",
+        "commitCommitLogThoroughInterval",
+        "flushConsumeQueueThoroughInterval",
+        "maxTransferBytesOnMessageInMemory",
+        "maxTransferCountOnMessageInMemory",
+        "maxTransferBytesOnMessageInDisk",
+        "maxTransferCountOnMessageInDisk",
+        "accessMessageInMemoryMaxRatio",
+        "messageIndexEnable",
+        "maxHashSlotNum",
+        "maxIndexNum",
+        "maxMsgsNumBatch",
+        "messageIndexSafe",
+        "haSendHeartbeatInterval",
+        "haHousekeepingInterval",
+        "haTransferBatchSize",
+        "haMasterAddress",
+        "haSlaveFallbehindMax",
+        "cleanFileForciblyEnable",
+        "warmMapedFileEnable",
+        "offsetCheckInSlave",
+        "debugLockEnable",
+        "duplicationEnable",
+        "diskFallRecorded",
+        "osPageCacheBusyTimeOutMills",
+        "transientStorePoolEnable",
+        "transientStorePoolSize",
+        "fastFailIfNoBufferInStorePool",
+        "enableDLegerCommitLog",
+        "slaveReadEnable",
+        "commercialTimerCount",
+        "commercialTransCount",
+        "commercialBigCount",
+        "waitTimeMillsInTransactionQueue",
+        "serverSocketBacklog",
+        "writeBufferHighWaterMark",
+        "writeBufferLowWaterMark",
+        "traceOnEnable",
+    ]
+)
+"""Properties of a real ``namesrv.conf`` or ``broker.conf`` that have no meaning here: accepted, with a note at start."""
+
+
+def _reference(name: str, default: Value) -> Any:
+    """A setting that RocketMQ has no property for; its property is ``reference.<name>``."""
+    return field(default=default, metadata={"property": f"reference.{name}"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What both roles can be told, and how settings are shown."""
+
+    bindAddress: str = "127.0.0.1"
+    """Address (or, in a simulation, node name) that is listened on [NettyServerConfig]."""
+    idle_close_ms: int = _reference("idleCloseMs", 120_000)
+    """A connection without a byte for so long is closed; RocketMQ's serverChannelMaxIdleTimeSeconds is 120 s."""
+
+    def effective(self) -> dict[str, Value]:
+        """Every value by property name, for the ready line."""
+        return {_property(spec): getattr(self, spec.name) for spec in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class NameServerSettings(_Common):
+    """Settings of a NameServer."""
+
+    listenPort: int = 9876
+    """0 takes a free one."""
+    orderMessageEnable: bool = False
+    """Whether a route names the order configuration of its topic."""
+    broker_expiry_ms: int = _reference("brokerExpiryMs", 120_000)
+    """A broker silent for longer is removed at the next scan [BROKER_CHANNEL_EXPIRED_TIME]."""
+    broker_scan_ms: int = _reference("brokerScanMs", 10_000)
+    """Time between two scans for silent brokers [scanNotActiveBroker]."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings(_Common):
+    """Settings of a broker."""
+
+    brokerName: str = "broker-a"
+    brokerClusterName: str = "DefaultCluster"
+    brokerId: int = 0
+    """0 is the master of its name, others are slaves."""
+    brokerIP1: str = "127.0.0.1"
+    """Address that is registered and told to clients."""
+    listenPort: int = 10911
+    """0 takes a free block of P, P - 2 (VIP) and P + 1 (HA)."""
+    haListenPort: int = 0
+    """Registered as the HA address; 0 means listenPort + 1."""
+    namesrvAddr: str = ""
+    """NameServers, divided by ``;``; empty: registers nowhere."""
+    storePathRootDir: str = "store"
+    flushDiskType: str = "ASYNC_FLUSH"
+    syncFlushTimeout: int = 5000
+    """ms that a SYNC_FLUSH send waits before it is answered FLUSH_DISK_TIMEOUT."""
+    flushIntervalCommitLog: int = 500
+    """ms between two syncs of ASYNC_FLUSH."""
+    flushConsumerOffsetInterval: int = 5000
+    """ms between two writes of consumerOffset.json."""
+    flushDelayOffsetInterval: int = 10_000
+    """ms between two writes of delayOffset.json."""
+    messageDelayLevel: str = DELAY_LEVELS
+    maxMessageSize: int = 4_194_304
+    """Bytes of a body."""
+    autoCreateTopicEnable: bool = True
+    autoCreateSubscriptionGroup: bool = True
+    defaultTopicQueueNums: int = 8
+    """Queues of TBW102, an upper bound for created topics."""
+    longPollingEnable: bool = True
+    shortPollingTimeMills: int = 1000
+    """ms that a pull is held while long polling is off."""
+    notifyConsumerIdsChangedEnable: bool = True
+    brokerRole: str = "ASYNC_MASTER"
+    mappedFileSizeCommitLog: int = 1_073_741_824
+    """Bytes of one commit log file."""
+    brokerPermission: int = 6
+    register_period_ms: int = _reference("registerPeriodMs", 30_000)
+    """Time between two registrations; RocketMQ's registerNameServerPeriod is clamped to 10 to 60 s."""
+    client_expiry_ms: int = _reference("clientExpiryMs", 120_000)
+    """A client without a heartbeat for longer is removed at the next scan [CHANNEL_EXPIRED_TIMEOUT]."""
+    client_scan_ms: int = _reference("clientScanMs", 10_000)
+    """Time between two scans for silent clients [ClientHousekeepingService]."""
+    hold_scan_ms: int = _reference("holdScanMs", 5000)
+    """Time between two looks at held pulls [PullRequestHoldService]."""
+    delay_scan_ms: int = _reference("delayScanMs", 100)
+    """Time between two looks at a delay level [ScheduleMessageService]."""
+    lock_expiry_ms: int = _reference("lockExpiryMs", 60_000)
+    """A queue lock not renewed for longer is anybody's [RebalanceLockManager]."""
+    version: str = _reference("version", "4.9.7")
+    """Which RocketMQ's answers are given where versions differ."""
+
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        "flushDiskType": ("ASYNC_FLUSH", "SYNC_FLUSH"),
+        "brokerRole": ("ASYNC_MASTER", "SYNC_MASTER", "SLAVE"),
+        "reference.version": ("4.9.7",),
+    }
+
+    @property
+    def nameservers(self) -> tuple[str, ...]:
+        """The addresses of ``namesrvAddr``, without repeats."""
+        parts = (part.strip() for part in self.namesrvAddr.replace(",", ";").split(";"))
+        return tuple(dict.fromkeys(part for part in parts if part))
+
+    @property
+    def sync_flush(self) -> bool:
+        """Whether an acknowledgement waits for the disk."""
+        return self.flushDiskType == "SYNC_FLUSH"
+
+    @property
+    def delay_levels_ms(self) -> tuple[int, ...]:
+        """Delay of each level in ms; level 1 comes first."""
+        return parse_delay_levels(self.messageDelayLevel)
+
+
+Settings = TypeVar("Settings", NameServerSettings, BrokerSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What the texts and arguments of one start came to."""
+
+    nameserver: NameServerSettings
+    broker: BrokerSettings
+    notes: tuple[str, ...]
+    """Lines to be shown to the user: properties that were accepted and mean nothing here."""
+
+
+def parse_delay_levels(text: str) -> tuple[int, ...]:
+    """Read ``1s 5s 10s …`` into ms; a level in ms may be given as ``200ms``. SettingsError names the bad one."""
+    levels: list[int] = []
+    for word in text.split():
+        number, unit = (word[:-2], 1) if word.endswith("ms") else (word[:-1], _UNIT_MS.get(word[-1], 0))
+        if not unit or not number.isdecimal():
+            raise SettingsError(
+                f"messageDelayLevel has {word!r}: write a number and one of ms, s, m, h, d, as in '10s'"
+            )
+        levels.append(int(number) * unit)
+    return tuple(levels)
+
+
+def parse_properties(text: str) -> dict[str, str]:
+    """Read ``key = value`` lines; ``#`` and ``!`` begin a comment, a later line wins. SettingsError names a line without ``=``."""
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.strip()
+        if not bare or bare[0] in "#!":
+            continue
+        key, separator, value = bare.partition("=")
+        if not separator or not key.strip():
+            raise SettingsError(f"line {number}, {bare!r}, is no property: write key = value")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def parse_arguments(arguments: Iterable[str]) -> dict[str, str]:
+    """Read ``key=value`` words of ``-p``; SettingsError names a word without ``=``."""
+    found: dict[str, str] = {}
+    for word in arguments:
+        key, separator, value = word.partition("=")
+        if not separator or not key:
+            raise SettingsError(f"-p {word!r} is no property: write -p key=value")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def load(role: str, properties: Mapping[str, str]) -> Loaded:
+    """Make settings for ``namesrv``, ``broker`` or ``all`` of properties; the start calls it.
+
+    With ``all``, a key that both roles have is written ``namesrv.KEY`` or ``broker.KEY``. SettingsError for an unknown key (with
+    near matches), a value of the wrong kind or outside its range, and an ambiguous key.
+    """
+    roles = {"namesrv": NameServerSettings, "broker": BrokerSettings}
+    wanted = tuple(roles) if role == "all" else (role,)
+    chosen: dict[str, dict[str, Value]] = {name: {} for name in roles}
+    notes: list[str] = []
+    for key, text in properties.items():
+        owner, bare = _owner(key, {name: roles[name] for name in wanted})
+        if owner is None:
+            notes.append(f"property {bare} has no meaning here and is ignored")
+            continue
+        spec = _specs(roles[owner])[bare]
+        chosen[owner][spec.name] = _convert(roles[owner], bare, str(spec.type), text)
+    settings = Loaded(NameServerSettings(**chosen["namesrv"]), BrokerSettings(**chosen["broker"]), tuple(notes))  # type: ignore[arg-type]
+    _check_broker(settings.broker)
+    return settings
+
+
+def _check_broker(settings: BrokerSettings) -> None:
+    levels = settings.delay_levels_ms
+    if not levels:
+        raise SettingsError("messageDelayLevel is empty: give at least one level, as in '1s 5s'")
+    if settings.listenPort in (1, 2):
+        raise SettingsError(
+            f"listenPort is {settings.listenPort}: the VIP port is listenPort - 2, so use 3 or more, or 0"
+        )
+
+
+def _property(spec: Any) -> str:
+    return str(spec.metadata.get("property", spec.name))
+
+
+def _specs(kind: type) -> dict[str, Any]:
+    return {_property(spec): spec for spec in fields(kind)}
+
+
+def _owner(key: str, roles: Mapping[str, type]) -> tuple[str | None, str]:
+    """Which role a key belongs to, and its name there; the role is None for a property that is ignored."""
+    prefix, _, rest = key.partition(".")
+    if prefix in roles and len(roles) > 1:
+        roles, key = {prefix: roles[prefix]}, rest
+    owners = [name for name, kind in roles.items() if key in _specs(kind)]
+    if len(owners) == 1:
+        return owners[0], key
+    if owners:
+        raise SettingsError(f"property {key!r} belongs to both roles: write namesrv.{key} or broker.{key}")
+    if key in IGNORED:
+        return None, key
+    known = sorted({name for kind in roles.values() for name in _specs(kind)})
+    near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
+    hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
+    raise SettingsError(f"property {key!r} is unknown: {hint}")
+
+
+def _convert(kind: type, key: str, type_name: str, text: str) -> Value:
+    if type_name == "bool":
+        if text.lower() not in ("true", "false"):
+            raise SettingsError(f"property {key} is {text!r}: write true or false")
+        return text.lower() == "true"
+    if type_name == "int":
+        return _number(key, text)
+    choices: tuple[str, ...] = getattr(kind, "CHOICES", {}).get(key, ())
+    if choices and text not in choices:
+        raise SettingsError(f"property {key} is {text!r}: write one of {', '.join(choices)}")
+    return text
+
+
+def _number(key: str, text: str) -> int:
+    most = _PORT_MAX if key.endswith("Port") else _TIME_MS_MAX
+    least = 0 if key.endswith(("Port", "Id")) else 1
+    try:
+        value = int(text)
+    except ValueError:
+        raise SettingsError(f"property {key} is {text!r}: write a whole number") from None
+    if not least <= value <= most:
+        raise SettingsError(f"property {key} is {value}: write a number from {least} to {most}")
+    return value
