@@ -7,6 +7,10 @@ Holds no behaviour: answers to a peer (response codes) are chosen where a reques
     ReferenceError_
     ├── SettingsError     a property or command line that cannot be used (the user's mistake)
     ├── ReferenceBugError an effect or answer that the shell cannot carry out (the reference's mistake)
+    ├── StoreError        the store did not do what it was asked
+    │   ├── StoreBusyError      too many bytes wait for a sync
+    │   ├── RecordTooLargeError a record that no commit log file can hold
+    │   └── StoreDamagedError   a table that something else has written to
     └── WireError         bytes of a peer that break a layout (the peer's mistake)
         ├── FrameError    a frame: its connection is to be closed
         ├── JsonError     a JSON text that even the tolerant reader refuses
@@ -31,6 +35,22 @@ class SettingsError(ReferenceError_):
 
 class ReferenceBugError(ReferenceError_):
     """An effect that the shell cannot carry out, such as a call to an address without a port."""
+
+
+class StoreError(ReferenceError_):
+    """The store did not do what it was asked; nothing was changed."""
+
+
+class StoreBusyError(StoreError):
+    """Too many bytes wait for a sync; the client may try again (RocketMQ: OS_PAGECACHE_BUSY → SYSTEM_BUSY)."""
+
+
+class RecordTooLargeError(StoreError):
+    """A record, or a batch, does not fit into one commit log file; trying again does not help."""
+
+
+class StoreDamagedError(StoreError):
+    """A file that is only ever replaced as a whole cannot be read: something else has written to it."""
 
 
 class WireError(ReferenceError_):

@@ -1,1 +1,12 @@
-"""The store: commit log, consume queues and their recovery."""
+"""The store: what the broker keeps, and how it finds it again.
+
+Reading order: ``scan`` (what recovery reads of a record) → ``commit_log`` (bytes, files, syncs, recovery) →
+``consume_queue`` (where each queue's messages are) → ``store`` (the facade); ``tables`` (JSON tables) stands beside.
+What must not live here: acknowledgement rules, groups, held pulls, anything that knows a connection.
+"""
+
+from __future__ import annotations
+
+from reference_impl.store.store import Appended, Read, Store
+
+__all__ = ["Appended", "Read", "Store"]

@@ -1,0 +1,301 @@
+"""The store's facade: messages in, records out. The commit log has the bytes, the consume queues know where they are.
+
+Thread rule: everything belongs to one thread, except ``sync``, which may run in one other thread meanwhile. Time
+comes in as an argument. What is appended can be read at once, synced or not, as in RocketMQ: who wants an
+acknowledgement to mean more waits until ``synced_position`` has reached the record's end.
+
+Clauses: sto-offset-dense, sto-offset-unique, sto-fifo-queue, sto-recover-no-ghost. Source: rocketmq
+DefaultMessageStore.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from reference_impl.disk import Disk
+from reference_impl.errors import RecordError
+from reference_impl.message import Host, Message, Record, decode_record, encode_record, java_hash, peek_record
+from reference_impl.store.commit_log import CommitLog
+from reference_impl.store.consume_queue import ConsumeQueue
+from reference_impl.store.scan import HEAD_BYTES, Scanned, store_time
+
+COMMIT_LOG_FILE_BYTES: Final = 1 << 30
+"""RocketMQ's mappedFileSizeCommitLog."""
+
+READ_BYTES_MAX: Final = 262144
+"""Record bytes of one read, unless its first record alone is longer: RocketMQ's maxTransferBytesOnMessageInMemory."""
+
+SCANNED_MESSAGES_MAX: Final = 800
+"""Messages one read looks at, wanted or not: RocketMQ's maxFilterMessageCount, 16000 bytes of queue in units of 20."""
+
+TAGS_REMEMBERED_MAX: Final = 4096
+"""Tags whose hash is kept; ours: hashing one again costs microseconds."""
+
+_SPAN_FACTOR: Final = 4
+"""Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a message was stored. Nothing here says that it is synced."""
+
+    queue_offset: int
+    physical_offset: int
+    """Position of the record in the commit log, bytes."""
+    end_position: int
+    """Position after it: synced when ``Store.synced_position`` is at least this."""
+    size: int
+    """Bytes of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a read found. RocketMQ: GetMessageResult."""
+
+    status: str
+    """RocketMQ's GetMessageStatus by name: FOUND, NO_MATCHED_MESSAGE, NO_MESSAGE_IN_QUEUE, OFFSET_TOO_SMALL,
+    OFFSET_OVERFLOW_ONE, OFFSET_OVERFLOW_BADLY."""
+    records: bytes
+    """Whole records, back to back, as a pull answers them."""
+    count: int
+    """Records in ``records``."""
+    next_offset: int
+    """Queue offset to read from next: after the last message looked at, or where the queue begins or ends."""
+    min_offset: int
+    """Queue offset of the first message there is."""
+    max_offset: int
+    """Queue offset that the next message will get."""
+
+
+class Store:
+    """See the module. Made by ``Store.open``."""
+
+    def __init__(self) -> None:
+        self._log: CommitLog
+        self._queues: dict[tuple[str, int], ConsumeQueue] = {}
+        self._tags_codes: dict[str, int] = {}
+
+    @classmethod
+    def open(cls, disk: Disk, *, commit_log_file_bytes: int = COMMIT_LOG_FILE_BYTES) -> Store:
+        """Open and recover: every valid record up to the first that is not; the rest of the log is removed.
+
+        What was recovered is synced before this returns, so that nothing that was shown to a reader can vanish later.
+        Raises ``OSError``.
+        """
+        store = cls()
+        store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in)
+        return store
+
+    @property
+    def appended_position(self) -> int:
+        """Position after the last record."""
+        return self._log.appended_position
+
+    @property
+    def synced_position(self) -> int:
+        """Everything before this position survives a power cut."""
+        return self._log.synced_position
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store a message at the end of its queue, with ``now_ms`` as store time.
+
+        Raises ``RecordError`` (topic or properties too long), ``RecordTooLargeError``, ``StoreBusyError``,
+        ``OSError``; nothing is stored then and no queue offset is used up.
+        """
+        queue = self._queues.get((message.topic, message.queue_id))
+        offset = 0 if queue is None else queue.max_offset
+        position = self._log.appended_position
+        data = encode_record(
+            message, queue_offset=offset, physical_offset=position, store_time_ms=now_ms, store_host=store_host
+        )
+        at = self._log.position_for(len(data))
+        if at != position:
+            data = encode_record(
+                message, queue_offset=offset, physical_offset=at, store_time_ms=now_ms, store_host=store_host
+            )
+        end = self._log.append(data)
+        if queue is None:
+            queue = self._queues[message.topic, message.queue_id] = ConsumeQueue()
+        queue.add(at, len(data), self._tags_code(message))
+        return Appended(offset, at, end, len(data))
+
+    def append_batch(self, messages: Sequence[Message], now_ms: int, store_host: Host) -> list[Appended]:
+        """Store messages one after another with one write, all in one file; all or, where an error is raised, none.
+
+        Errors as ``append``. A power cut may leave the first few of them.
+        """
+        position = self._log.appended_position
+        records = self._encode_batch(messages, position, now_ms, store_host)
+        at = self._log.position_for(sum(map(len, records)))
+        if at != position:
+            records = self._encode_batch(messages, at, now_ms, store_host)
+        self._log.append(b"".join(records))
+        stored = []
+        for message, data in zip(messages, records, strict=True):
+            queue = self._queues.setdefault((message.topic, message.queue_id), ConsumeQueue())
+            stored.append(Appended(queue.max_offset, at, at + len(data), len(data)))
+            queue.add(at, len(data), self._tags_code(message))
+            at += len(data)
+        return stored
+
+    def read(
+        self,
+        topic: str,
+        queue_id: int,
+        offset: int,
+        max_num: int,
+        max_bytes: int = READ_BYTES_MAX,
+        accept: Callable[[int], bool] | None = None,
+    ) -> Read:
+        """Up to ``max_num`` records of a queue from ``offset`` on, at most ``max_bytes`` but at least one.
+
+        ``accept`` is asked with each message's tags code (Java's hash of TAGS, 0 without); at most
+        ``SCANNED_MESSAGES_MAX`` are looked at. Source: rocketmq DefaultMessageStore.getMessage.
+        """
+        queue = self._queues.get((topic, queue_id))
+        if queue is None:
+            return Read("NO_MESSAGE_IN_QUEUE", b"", 0, 0, 0, 0)
+        low, high = queue.min_offset, queue.max_offset
+        if offset < low:
+            return Read("OFFSET_TOO_SMALL", b"", 0, low, low, high)
+        if offset == high:
+            return Read("OFFSET_OVERFLOW_ONE", b"", 0, offset, low, high)
+        if offset > high:
+            return Read("OFFSET_OVERFLOW_BADLY", b"", 0, high, low, high)
+        chosen, looked_at = _choose(queue, offset - low, max_num, max_bytes, accept)
+        status = "FOUND" if chosen else "NO_MATCHED_MESSAGE"
+        return Read(status, self._fetch(queue, chosen), len(chosen), offset + looked_at, low, high)
+
+    def record_at(self, physical_offset: int) -> Record | None:
+        """The record that begins at a position of the commit log, or None when none does."""
+        size, _ = peek_record(self._log.read(physical_offset, HEAD_BYTES))
+        if physical_offset < 0 or not HEAD_BYTES <= size <= self._log.file_end(physical_offset) - physical_offset:
+            return None
+        try:
+            record = decode_record(self._log.read(physical_offset, size))
+        except RecordError:
+            return None
+        return record if record.physical_offset == physical_offset else None
+
+    def queues(self) -> Iterator[tuple[str, int]]:
+        """All queues that have messages, as (topic, queue id), in no promised order."""
+        return iter(list(self._queues))
+
+    def min_offset(self, topic: str, queue_id: int) -> int:
+        """Offset of the first message of a queue; 0 for a queue without messages."""
+        queue = self._queues.get((topic, queue_id))
+        return 0 if queue is None else queue.min_offset
+
+    def max_offset(self, topic: str, queue_id: int) -> int:
+        """Offset that the next message of a queue will get; 0 for a queue without messages."""
+        queue = self._queues.get((topic, queue_id))
+        return 0 if queue is None else queue.max_offset
+
+    def offset_by_time(self, topic: str, queue_id: int, time_ms: int) -> int:
+        """Offset of the first message stored at ``time_ms`` or later; the last message's when all are earlier; 0
+        without any.
+
+        RocketMQ 4.9 answers the same after the last record; between two records it takes the nearer, 5.x the later one.
+        Store times are taken to rise, as long as the clock does. Clause: sto-query-time.
+        """
+        queue = self._queues.get((topic, queue_id))
+        if queue is None:
+            return 0
+        index = bisect_left(queue.positions, time_ms, key=self._store_time)
+        return queue.min_offset + min(index, len(queue.positions) - 1)
+
+    def earliest_time(self, topic: str, queue_id: int) -> int:
+        """Store time in ms of the first message of a queue; -1 for a queue without messages."""
+        queue = self._queues.get((topic, queue_id))
+        return -1 if queue is None else self._store_time(queue.positions[0])
+
+    def sync(self) -> int:
+        """Make everything appended so far durable and return the position covered. May run in one other thread.
+
+        Raises ``OSError``: ``synced_position`` stays, and the next call writes again what this one could not make
+        sure of.
+        """
+        return self._log.sync()
+
+    def empty(self) -> None:
+        """Drop all messages, durably. Queue offsets begin at 0 again, positions do not (waits for a running sync)."""
+        self._log.empty()
+        self._queues.clear()
+
+    def close(self) -> None:
+        """Close the files. Does not sync (waits for a running sync)."""
+        self._log.close()
+
+    def _take_in(self, found: Scanned) -> bool:
+        """Enter a recovered record into its queue; False if its offset is not the queue's next one."""
+        queue = self._queues.get((found.topic, found.queue_id))
+        if queue is None:
+            queue = self._queues[found.topic, found.queue_id] = ConsumeQueue(found.queue_offset)
+        if found.queue_offset != queue.max_offset:
+            return False
+        queue.add(found.position, found.size, found.tags_code)
+        return True
+
+    def _encode_batch(self, messages: Sequence[Message], at: int, now_ms: int, store_host: Host) -> list[bytes]:
+        offsets: dict[tuple[str, int], int] = {}
+        records = []
+        for message in messages:
+            key = message.topic, message.queue_id
+            offset = offsets.get(key, self.max_offset(*key))
+            offsets[key] = offset + 1
+            data = encode_record(
+                message, queue_offset=offset, physical_offset=at, store_time_ms=now_ms, store_host=store_host
+            )
+            records.append(data)
+            at += len(data)
+        return records
+
+    def _tags_code(self, message: Message) -> int:
+        tags = message.properties.get("TAGS")
+        if not tags:
+            return 0
+        code = self._tags_codes.get(tags)
+        if code is None:
+            if len(self._tags_codes) >= TAGS_REMEMBERED_MAX:
+                self._tags_codes.clear()
+            code = self._tags_codes[tags] = java_hash(tags)
+        return code
+
+    def _store_time(self, position: int) -> int:
+        return store_time(self._log.read(position, HEAD_BYTES))
+
+    def _fetch(self, queue: ConsumeQueue, chosen: list[int]) -> bytes:
+        """The bytes of the chosen messages, with one read where they lie close together."""
+        spans = [(queue.positions[index], queue.sizes[index]) for index in chosen]
+        if len(spans) < 2:
+            return b"".join(self._log.read(*span) for span in spans)
+        first = spans[0][0]
+        last = spans[-1][0] + spans[-1][1]
+        wanted = sum(size for _, size in spans)
+        if last - first > _SPAN_FACTOR * wanted or last > self._log.file_end(first):
+            return b"".join(self._log.read(*span) for span in spans)
+        data = self._log.read(first, last - first)
+        if len(data) == wanted:
+            return data
+        return b"".join([data[position - first : position - first + size] for position, size in spans])
+
+
+def _choose(
+    queue: ConsumeQueue, start: int, max_num: int, max_bytes: int, accept: Callable[[int], bool] | None
+) -> tuple[list[int], int]:
+    """Indexes of the messages to answer, and how many were looked at."""
+    chosen: list[int] = []
+    taken = 0
+    end = min(len(queue.positions), start + SCANNED_MESSAGES_MAX)
+    for index in range(start, end):
+        if accept is not None and not accept(queue.tags_codes[index]):
+            continue
+        size = queue.sizes[index]
+        if chosen and (len(chosen) >= max_num or taken + size > max_bytes):
+            return chosen, index - start
+        chosen.append(index)
+        taken += size
+    return chosen, end - start
