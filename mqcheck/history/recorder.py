@@ -42,7 +42,8 @@ class Recorder:
 
     ``begin`` and ``point`` return only after the line has been given to the kernel, so a caller that writes to a socket
     afterwards keeps the rule that no broker holds a message the history does not know.
-    Raises StreamError when a line cannot be written.
+    A column ``t`` replaces the stamp (rows of one answer that share its request's time). Raises StreamError when a
+    line cannot be written.
     """
 
     def __init__(self, events: Path, *, run: str, process: str, number: int, life: int = 0, clock: Clock) -> None:

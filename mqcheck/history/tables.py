@@ -26,8 +26,7 @@ BIGINTS: Final = frozenset(
 
 INTEGERS: Final = frozenset(
     "attempt queue code request_code delay_level reconsume_times batch_index batch_size max_num records broker_id perm flag "
-    "life answers check_times size read_queues write_queues suggested_broker_id max_reconsume exit_code format number pid "
-    "response_flag".split()
+    "life answers check_times size read_queues write_queues suggested_broker_id max_reconsume exit_code format number pid".split()
 )
 """Columns of 32 bits."""
 
