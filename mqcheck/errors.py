@@ -16,6 +16,8 @@
     │   └── StreamError      a history stream could not be written or holds a bad line
     └── SubjectError         what the broker did, as the recording client saw it
         ├── RemotingError    no connection, a broken one, or no answer in time
+        │   ├── UnsentError      nothing left this process: certainly without effect
+        │   └── UnansweredError  sent, at least in part, and not answered: the effect is unknown
         └── FrameError       bytes that are not a remoting frame or a stored record
 
 Messages show the offending value, the rule, and the way out.
@@ -78,6 +80,14 @@ class SubjectError(MqcheckError):
 
 class RemotingError(SubjectError):
     """No connection, a broken one, or no answer in time."""
+
+
+class UnsentError(RemotingError):
+    """Nothing left this process: certainly without effect."""
+
+
+class UnansweredError(RemotingError):
+    """Sent, at least in part, and not answered: the effect is unknown."""
 
 
 class FrameError(SubjectError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Final, Literal
 
 from mqcheck.rocketmq.message import StoredRecord
 
@@ -22,6 +22,13 @@ ListenerResult = Literal["success", "later", "suspend", "exception"]
 
 Encoding = Literal["json", "binary"]
 """Which of the two header encodings a request is written in."""
+
+
+DELAY_LEVELS_MS: Final = tuple(
+    1000 * seconds
+    for seconds in (1, 5, 10, 30, 60, 120, 180, 240, 300, 360, 420, 480, 540, 600, 1200, 1800, 3600, 7200)
+)
+"""RocketMQ's default delay levels 1 to 18."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +72,16 @@ class ClientSettings:
     """Pause before an orderly queue whose lock was refused or lost is tried again."""
     async_outstanding: int = 64
     """Asynchronous sends of one producer that may be under way at once."""
+    delay_levels_ms: tuple[int, ...] = DELAY_LEVELS_MS
+    """What the broker's delay levels mean, from level 1 on (messageDelayLevel)."""
     compress_from_bytes: int | None = None
     """Bodies from this size on are sent zlib-compressed; None: never, so that the wire carries what was given."""
     encoding: Encoding = "json"
+
+    def delay_ms(self, level: int) -> int:
+        """Milliseconds of a delay level; levels above the last mean the last, 0 and below none."""
+        levels = self.delay_levels_ms
+        return levels[min(level, len(levels)) - 1] if level > 0 else 0
 
 
 @dataclass(frozen=True, slots=True, order=True)
