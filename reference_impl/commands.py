@@ -1,7 +1,7 @@
 """The catalogue: request and response codes, header names, reserved topics, bits and limits of the remoting protocol.
 
-Holds numbers and names alone; what they do is in ``broker`` and ``nameserver``. Source: RequestCode, ResponseCode, MixAll,
-TopicValidator, PermName, MessageSysFlag, PullSysFlag and MessageConst of Apache RocketMQ 4.9.
+Holds numbers and names alone; what they do is in ``broker`` and ``nameserver``. Source: RequestCode, ResponseCode,
+MixAll, TopicValidator, PermName, MessageSysFlag, PullSysFlag and MessageConst of Apache RocketMQ 4.9.
 """
 
 from __future__ import annotations

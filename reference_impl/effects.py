@@ -1,13 +1,13 @@
 """What a core wants done: the only way out of a core. The shell carries effects out in order and decides nothing.
 
-Holds no behaviour. A core is a class with ``request``, ``closed``, ``tick``, ``next_deadline_ms`` (and, for the broker, ``start``,
-``response``, ``flushed``, ``stop``) that returns lists of these.
+Holds no behaviour. A core is a class with ``request``, ``closed``, ``tick``, ``next_deadline_ms`` (and, for the broker,
+``start``, ``response``, ``flushed``, ``stop``) that returns lists of these.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from reference_impl.frame import Command
@@ -42,8 +42,8 @@ class Close:
 class Call:
     """Send a request to another server and hand its answer to ``response(now_ms, token, command)``.
 
-    The shell keeps one connection per address, opens it on demand, and chooses the ``opaque``. A one-way command is sent and its
-    ``response`` is called with ``None`` never: nothing comes back.
+    The shell keeps one connection per address, opens it on demand, and chooses the ``opaque``. Nothing ever
+    comes back for a one-way command, so ``response`` is not called for it.
     """
 
     address: str
@@ -62,4 +62,4 @@ class NeedFlush:
     """True: somebody's answer waits for it, so sync now (group commit); False: the next periodic sync will do."""
 
 
-Effect = Union[Reply, Push, Close, Call, NeedFlush]
+Effect: TypeAlias = Reply | Push | Close | Call | NeedFlush

@@ -30,7 +30,8 @@ FLAG_RESPONSE: Final = 1
 FLAG_ONEWAY: Final = 2
 
 LANGUAGES: Final = (
-    "JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY", "OTHER", "HTTP", "GO", "PHP", "OMS", "RUST", "NODE_JS",
+    "JAVA", "CPP", "DOTNET", "PYTHON", "DELPHI", "ERLANG", "RUBY", "OTHER", "HTTP", "GO", "PHP",
+    "OMS", "RUST", "NODE_JS",
 )  # fmt: skip
 """LanguageCode: the position is the byte of the binary header."""
 
@@ -112,9 +113,7 @@ def encode(command: Command) -> bytes:
     header = _encode_json(command) if command.serialize == Serialize.JSON else _encode_binary(command)
     length = 4 + len(header) + len(command.body)
     if length + 4 > FRAME_BYTES_MAX or len(header) > HEADER_BYTES_MAX:
-        raise FrameError(
-            f"a frame of {length + 4} B; at most {FRAME_BYTES_MAX} B are read by any peer: answer with less"
-        )
+        raise FrameError(f"a frame of {length + 4} B; at most {FRAME_BYTES_MAX} B are read: send less")
     return b"".join((_LENGTHS.pack(length, command.serialize << 24 | len(header)), header, command.body))
 
 
@@ -181,7 +180,7 @@ def _decode_loose(header: bytes) -> _JsonHeader:
         raise FrameError("extFields is not an object")
     remark, language = parsed.get("remark"), parsed.get("language")
     try:
-        numbers = [int(parsed.get(name) or 0) for name in ("code", "version", "opaque", "flag")]
+        numbers = [int(parsed.get(name, 0)) for name in ("code", "version", "opaque", "flag")]
     except (TypeError, ValueError, OverflowError) as error:
         raise FrameError(f"header number: {error}") from error
     return _JsonHeader(

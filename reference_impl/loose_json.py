@@ -1,7 +1,7 @@
 """JSON as RocketMQ peers write it: strict first, then a tolerant reader for what fastjson 1 emits and accepts.
 
-Tolerated: keys without quotes (numbers, names) and objects as keys, single quotes, trailing commas. A key that is an object
-becomes its own compact JSON text. Holds no knowledge of any body. Writing is always strict.
+Tolerated: keys without quotes (numbers, names) and objects as keys, single quotes, trailing commas. A key that is an
+object becomes its own compact JSON text. Holds no knowledge of any body. Writing is always strict.
 """
 
 from __future__ import annotations

@@ -127,7 +127,8 @@ def _unpack_host(packed: bytes) -> str:
 def record_size(message: Message, properties: bytes, store_host: Host) -> int:
     """Bytes that ``encode_record`` will make of ``message`` whose encoded properties are ``properties``."""
     hosts = len(pack_host(message.born_host[0])) + len(pack_host(store_host[0]))
-    return 83 + hosts + len(message.body) + len(message.topic.encode()) + len(properties)
+    topic = len(message.topic.encode("utf-8", "replace"))
+    return 82 + hosts + (1 if topic < 128 else 2) + len(message.body) + topic + len(properties)
 
 
 def encode_record(
@@ -141,8 +142,8 @@ def encode_record(
 ) -> bytes:
     """Make a stored record; the store calls it.
 
-    ``properties`` replaces the encoding of ``message.properties`` where the exact bytes matter. Raises RecordError when topic or
-    properties are longer than their length fields can say.
+    ``properties`` replaces the encoding of ``message.properties`` where the exact bytes matter.
+    Raises RecordError when topic or properties are longer than their length fields can say.
     """
     packed = encode_properties(message.properties).encode("utf-8", "replace") if properties is None else properties
     topic = message.topic.encode("utf-8", "replace")
@@ -153,19 +154,18 @@ def encode_record(
     born, store = pack_host(message.born_host[0]), pack_host(store_host[0])
     sys_flag = message.sys_flag & ~(SYS_BORN_HOST_V6 | SYS_STORE_HOST_V6)
     magic, topic_length = (MAGIC_V1, bytes((len(topic),))) if len(topic) < 128 else (MAGIC_V2, _SHORT.pack(len(topic)))
-    body = message.body
+    body, crc = message.body, body_crc(message.body)
     size = 82 + len(born) + len(store) + len(topic_length) + len(body) + len(topic) + len(packed)
     if len(born) == 4 and len(store) == 4:
         head = _PLAIN.pack(
-            size, magic, zlib.crc32(body) & _CRC_MASK, message.queue_id, message.flag, queue_offset, physical_offset, sys_flag,
+            size, magic, crc, message.queue_id, message.flag, queue_offset, physical_offset, sys_flag,
             message.born_time_ms, born, message.born_host[1], store_time_ms, store, store_host[1],
             message.reconsume_times, message.prepared_offset, len(body),
         )  # fmt: skip
         return b"".join((head, body, topic_length, topic, _SHORT.pack(len(packed)), packed))
     sys_flag |= (SYS_BORN_HOST_V6 if len(born) == 16 else 0) | (SYS_STORE_HOST_V6 if len(store) == 16 else 0)
     head = _HEAD.pack(
-        size, magic, zlib.crc32(body) & _CRC_MASK, message.queue_id, message.flag, queue_offset, physical_offset, sys_flag,
-        message.born_time_ms,
+        size, magic, crc, message.queue_id, message.flag, queue_offset, physical_offset, sys_flag, message.born_time_ms,
     )  # fmt: skip
     middle = born + _PORT_TIME.pack(message.born_host[1], store_time_ms) + store + _INT.pack(store_host[1])
     tail = _TAIL.pack(message.reconsume_times, message.prepared_offset, len(body))
@@ -190,8 +190,8 @@ def peek_record(buffer: bytes | memoryview, at: int = 0) -> tuple[int, int]:
 def decode_record(buffer: bytes | memoryview, at: int = 0, check_crc: bool = True) -> Record:
     """Read the record that begins at ``at``; recovery, pulls and tests call it.
 
-    Raises RecordError when it is cut short, when its lengths disagree, when its magic is another one (a blank too), or, with
-    ``check_crc``, when the body is not the one that was stored.
+    Raises RecordError when it is cut short, when its lengths disagree, when its magic is another one (a blank too), or,
+    with ``check_crc``, when the body is not the one that was stored.
     """
     size, magic = peek_record(buffer, at)
     if magic not in (MAGIC_V1, MAGIC_V2):
@@ -237,13 +237,13 @@ def _decode(data: bytes, magic: int, check_crc: bool) -> Record:
         topic=topic, queue_id=queue_id, body=body, properties=decode_properties(raw), flag=flag, sys_flag=sys_flag,
         born_time_ms=born_time_ms, born_host=(_unpack_host(born), born_port), reconsume_times=reconsume_times,
         prepared_offset=prepared_offset, queue_offset=queue_offset, physical_offset=physical_offset,
-        store_time_ms=store_time_ms, store_host=(_unpack_host(store), store_port), crc=crc, size=size, raw_properties=raw,
-        magic=magic,
+        store_time_ms=store_time_ms, store_host=(_unpack_host(store), store_port), crc=crc, size=size,
+        raw_properties=raw, magic=magic,
     )  # fmt: skip
 
 
 def decode_properties(raw: bytes | str) -> dict[str, str]:
-    """Read ``name 1 value 2 …``; as in 4.9, a pair without a value or with two separators vanishes [string2messageProperties]."""
+    """Read ``name 1 value 2 …``; a pair without a value or with two separators vanishes, as in 4.9 [MessageDecoder]."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     found: dict[str, str] = {}
     for pair in text.split(PROPERTY_SEPARATOR):
@@ -260,7 +260,7 @@ def encode_properties(properties: Mapping[str, str]) -> str:
 
 
 def decode_batch(body: bytes) -> list[BatchItem]:
-    """Read a batch body: per message size, magic, crc (all three ignored), flag, body and properties, with their lengths.
+    """Read a batch body: per message size, magic, crc (all three ignored), flag, body and properties with lengths.
 
     Raises RecordError when it is cut short or a length is negative.
     """
@@ -296,7 +296,7 @@ def encode_batch(items: list[BatchItem]) -> bytes:
 
 
 def offset_message_id(host: Host, physical_offset: int) -> str:
-    """The server's id of a record: address, port and commit log offset in upper-case hex [MessageDecoder.createMessageId]."""
+    """The server's id of a record: address, port and commit log offset in upper-case hex [createMessageId]."""
     return (pack_host(host[0]) + struct.pack(">iq", host[1], physical_offset)).hex().upper()
 
 
@@ -313,10 +313,7 @@ def decode_offset_message_id(text: str) -> tuple[Host, int]:
 def java_hash(text: str) -> int:
     """Java's ``String.hashCode``, signed 32 bit over UTF-16 units: the tagsCode of a tag."""
     value = 0
-    for unit in (
-        struct.unpack(f">{len(encoded) // 2}H", encoded)
-        if (encoded := text.encode("utf-16-be", "surrogatepass"))
-        else ()
-    ):
+    encoded = text.encode("utf-16-be", "surrogatepass")
+    for unit in struct.unpack(f">{len(encoded) // 2}H", encoded):
         value = (value * 31 + unit) & _HASH_MASK
     return value - (1 << 32) if value >= 1 << 31 else value

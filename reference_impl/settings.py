@@ -1,8 +1,8 @@
 """Every setting of a NameServer and a broker, under RocketMQ's own property names where one exists.
 
-Holds the names, defaults, reading and checking; no behaviour and no files: the text of a ``.conf`` file comes in as an argument.
-A property that RocketMQ does not have (or clamps) is called ``reference.…``. Sources: NamesrvConfig, BrokerConfig,
-MessageStoreConfig, NettyServerConfig of RocketMQ 4.9.
+Holds names, defaults, reading and checking; no behaviour, no files: a ``.conf`` file's text comes in as an argument.
+A property that RocketMQ does not have (or clamps) is called ``reference.…``. Sources: NamesrvConfig,
+BrokerConfig, MessageStoreConfig, NettyServerConfig of RocketMQ 4.9.
 """
 
 # ruff: noqa: N815 - attributes carry RocketMQ's property names
@@ -31,144 +31,42 @@ _PORT_MAX: Final = 65535
 _TIME_MS_MAX: Final = 1 << 40
 """Longest time a setting may name, 34 years; ours."""
 
-IGNORED: Final = frozenset(
-    [
-        "rocketmqHome",
-        "kvConfigPath",
-        "configStorePath",
-        "productEnvName",
-        "clusterTest",
-        "serverWorkerThreads",
-        "serverCallbackExecutorThreads",
-        "serverSelectorThreads",
-        "serverOnewaySemaphoreValue",
-        "serverAsyncSemaphoreValue",
-        "serverChannelMaxIdleTimeSeconds",
-        "serverSocketSndBufSize",
-        "serverSocketRcvBufSize",
-        "serverPooledByteBufAllocatorEnable",
-        "useEpollNativeSelector",
-        "brokerIP2",
-        "messageStorePlugIn",
-        "msgTraceTopicName",
-        "traceTopicEnable",
-        "clusterTopicEnable",
-        "brokerTopicEnable",
-        "autoDeleteUnusedStats",
-        "sendMessageThreadPoolNums",
-        "pullMessageThreadPoolNums",
-        "processReplyMessageThreadPoolNums",
-        "queryMessageThreadPoolNums",
-        "adminBrokerThreadPoolNums",
-        "clientManageThreadPoolNums",
-        "consumerManageThreadPoolNums",
-        "heartbeatThreadPoolNums",
-        "endTransactionThreadPoolNums",
-        "consumerManagerThreadPoolQueueCapacity",
-        "clientManagerThreadPoolQueueCapacity",
-        "sendThreadPoolQueueCapacity",
-        "pullThreadPoolQueueCapacity",
-        "replyThreadPoolQueueCapacity",
-        "queryThreadPoolQueueCapacity",
-        "filterServerNums",
-        "filterDataCleanTimeSpan",
-        "waitTimeMillsInSendQueue",
-        "waitTimeMillsInPullQueue",
-        "waitTimeMillsInHeartbeatQueue",
-        "startAcceptSendRequestTimeStamp",
-        "traceOn",
-        "enableCalcFilterBitMap",
-        "expectConsumerNumUseFilter",
-        "maxErrorRateOfBloomFilter",
-        "filterSupportRetry",
-        "enablePropertyFilter",
-        "compressedRegister",
-        "forceRegister",
-        "registerNameServerPeriod",
-        "registerBrokerTimeoutMills",
-        "fetchNamesrvAddrByAddressServer",
-        "rejectTransactionMessage",
-        "highSpeedMode",
-        "commercialEnable",
-        "brokerFastFailureEnable",
-        "disableConsumeIfConsumerReadSlowly",
-        "consumerFallbehindThreshold",
-        "defaultQueryMaxNum",
-        "transactionTimeOut",
-        "transactionCheckMax",
-        "transactionCheckInterval",
-        "aclEnable",
-        "storeReplyMessageEnable",
-        "autoCreateSubscriptionGroupEnable",
-        "regionId",
-        "storePathCommitLog",
-        "storePathConsumeQueue",
-        "storePathIndex",
-        "storeCheckpoint",
-        "abortFile",
-        "mappedFileSizeConsumeQueue",
-        "enableConsumeQueueExt",
-        "mappedFileSizeConsumeQueueExt",
-        "bitMapLengthConsumeQueueExt",
-        "commitIntervalCommitLog",
-        "useReentrantLockWhenPutMessage",
-        "flushCommitLogTimed",
-        "flushIntervalConsumeQueue",
-        "cleanResourceInterval",
-        "deleteCommitLogFilesInterval",
-        "deleteConsumeQueueFilesInterval",
-        "destroyMapedFileIntervalForcibly",
-        "redeleteHangedFileInterval",
-        "deleteWhen",
-        "diskMaxUsedSpaceRatio",
-        "fileReservedTime",
-        "putMsgIndexHightWater",
-        "checkCRCOnRecover",
-        "flushCommitLogLeastPages",
-        "commitCommitLogLeastPages",
-        "flushLeastPagesWhenWarmMapedFile",
-        "flushConsumeQueueLeastPages",
-        "flushCommitLogThoroughInterval",
-        "commitCommitLogThoroughInterval",
-        "flushConsumeQueueThoroughInterval",
-        "maxTransferBytesOnMessageInMemory",
-        "maxTransferCountOnMessageInMemory",
-        "maxTransferBytesOnMessageInDisk",
-        "maxTransferCountOnMessageInDisk",
-        "accessMessageInMemoryMaxRatio",
-        "messageIndexEnable",
-        "maxHashSlotNum",
-        "maxIndexNum",
-        "maxMsgsNumBatch",
-        "messageIndexSafe",
-        "haSendHeartbeatInterval",
-        "haHousekeepingInterval",
-        "haTransferBatchSize",
-        "haMasterAddress",
-        "haSlaveFallbehindMax",
-        "cleanFileForciblyEnable",
-        "warmMapedFileEnable",
-        "offsetCheckInSlave",
-        "debugLockEnable",
-        "duplicationEnable",
-        "diskFallRecorded",
-        "osPageCacheBusyTimeOutMills",
-        "transientStorePoolEnable",
-        "transientStorePoolSize",
-        "fastFailIfNoBufferInStorePool",
-        "enableDLegerCommitLog",
-        "slaveReadEnable",
-        "commercialTimerCount",
-        "commercialTransCount",
-        "commercialBigCount",
-        "waitTimeMillsInTransactionQueue",
-        "serverSocketBacklog",
-        "writeBufferHighWaterMark",
-        "writeBufferLowWaterMark",
-        "traceOnEnable",
-    ]
-)
-"""Properties of a real ``namesrv.conf`` or ``broker.conf`` that have no meaning here: accepted, with a note at start."""
+_IGNORED_NAMES: Final = """
+rocketmqHome kvConfigPath configStorePath productEnvName clusterTest serverWorkerThreads
+serverCallbackExecutorThreads serverSelectorThreads serverOnewaySemaphoreValue serverAsyncSemaphoreValue
+serverChannelMaxIdleTimeSeconds serverSocketSndBufSize serverSocketRcvBufSize serverPooledByteBufAllocatorEnable
+useEpollNativeSelector brokerIP2 messageStorePlugIn msgTraceTopicName traceTopicEnable clusterTopicEnable
+brokerTopicEnable autoDeleteUnusedStats sendMessageThreadPoolNums pullMessageThreadPoolNums
+processReplyMessageThreadPoolNums queryMessageThreadPoolNums adminBrokerThreadPoolNums
+clientManageThreadPoolNums consumerManageThreadPoolNums heartbeatThreadPoolNums endTransactionThreadPoolNums
+consumerManagerThreadPoolQueueCapacity clientManagerThreadPoolQueueCapacity sendThreadPoolQueueCapacity
+pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity queryThreadPoolQueueCapacity filterServerNums
+filterDataCleanTimeSpan waitTimeMillsInSendQueue waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue
+startAcceptSendRequestTimeStamp traceOn enableCalcFilterBitMap expectConsumerNumUseFilter
+maxErrorRateOfBloomFilter filterSupportRetry enablePropertyFilter compressedRegister forceRegister
+registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer rejectTransactionMessage
+highSpeedMode commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly
+consumerFallbehindThreshold defaultQueryMaxNum transactionTimeOut transactionCheckMax transactionCheckInterval
+aclEnable storeReplyMessageEnable autoCreateSubscriptionGroupEnable regionId storePathCommitLog
+storePathConsumeQueue storePathIndex storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt
+mappedFileSizeConsumeQueueExt bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage
+flushCommitLogTimed flushIntervalConsumeQueue cleanResourceInterval deleteCommitLogFilesInterval
+deleteConsumeQueueFilesInterval destroyMapedFileIntervalForcibly redeleteHangedFileInterval deleteWhen
+diskMaxUsedSpaceRatio fileReservedTime putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages
+commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile flushConsumeQueueLeastPages
+flushCommitLogThoroughInterval commitCommitLogThoroughInterval flushConsumeQueueThoroughInterval
+maxTransferBytesOnMessageInMemory maxTransferCountOnMessageInMemory maxTransferBytesOnMessageInDisk
+maxTransferCountOnMessageInDisk accessMessageInMemoryMaxRatio messageIndexEnable maxHashSlotNum maxIndexNum
+maxMsgsNumBatch messageIndexSafe haSendHeartbeatInterval haHousekeepingInterval haTransferBatchSize
+haMasterAddress haSlaveFallbehindMax cleanFileForciblyEnable warmMapedFileEnable offsetCheckInSlave
+debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills transientStorePoolEnable
+transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog slaveReadEnable commercialTimerCount
+commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue serverSocketBacklog
+writeBufferHighWaterMark writeBufferLowWaterMark traceOnEnable
+"""
+
+IGNORED: Final = frozenset(_IGNORED_NAMES.split())
+"""Properties of a real ``namesrv.conf`` or ``broker.conf`` that have no meaning here: accepted, with a note."""
 
 
 def _reference(name: str, default: Value) -> Any:
@@ -310,7 +208,10 @@ def parse_delay_levels(text: str) -> tuple[int, ...]:
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Read ``key = value`` lines; ``#`` and ``!`` begin a comment, a later line wins. SettingsError names a line without ``=``."""
+    """Read ``key = value`` lines; ``#`` and ``!`` begin a comment, a later line wins.
+
+    SettingsError names a line without ``=``.
+    """
     found: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.strip()
@@ -337,8 +238,8 @@ def parse_arguments(arguments: Iterable[str]) -> dict[str, str]:
 def load(role: str, properties: Mapping[str, str]) -> Loaded:
     """Make settings for ``namesrv``, ``broker`` or ``all`` of properties; the start calls it.
 
-    With ``all``, a key that both roles have is written ``namesrv.KEY`` or ``broker.KEY``. SettingsError for an unknown key (with
-    near matches), a value of the wrong kind or outside its range, and an ambiguous key.
+    With ``all``, a key that both roles have is written ``namesrv.KEY`` or ``broker.KEY``.
+    SettingsError for an unknown key (with near matches), a value of the wrong kind or outside its range, and an ambiguous key.
     """
     roles = {"namesrv": NameServerSettings, "broker": BrokerSettings}
     wanted = tuple(roles) if role == "all" else (role,)
@@ -351,9 +252,10 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
             continue
         spec = _specs(roles[owner])[bare]
         chosen[owner][spec.name] = _convert(roles[owner], bare, str(spec.type), text)
-    settings = Loaded(NameServerSettings(**chosen["namesrv"]), BrokerSettings(**chosen["broker"]), tuple(notes))  # type: ignore[arg-type]
-    _check_broker(settings.broker)
-    return settings
+    nameserver = NameServerSettings(**chosen["namesrv"])  # type: ignore[arg-type]
+    broker = BrokerSettings(**chosen["broker"])  # type: ignore[arg-type]
+    _check_broker(broker)
+    return Loaded(nameserver, broker, tuple(notes))
 
 
 def _check_broker(settings: BrokerSettings) -> None:
