@@ -27,19 +27,21 @@ SHELL_LINES_MAX = 300
 
 # Rooms of mqcheck in the order data flows; a room may import rooms of its own row or an earlier one.
 MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "clock"),
+    ("errors", "clock", "exits"),
     ("specs", "rocketmq", "history", "guard"),
     ("links", "judge"),
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),
     ("plan", "runner", "report", "settings"),
-    ("session", "collection", "scheduler", "hooks", "fixtures"),
+    ("session", "machinery", "collection", "scheduler", "hooks", "fixtures"),
+    ("conformance",),
     ("plugin", "cli", "__main__"),
 )
 # reference_impl reads top to bottom: each module imports only to its left.
 REFERENCE_ORDER = (
     "errors",
     "commands",
+    "loose_json",
     "frame",
     "message",
     "effects",
@@ -55,7 +57,12 @@ REFERENCE_ORDER = (
     "__main__",
 )
 # Files that may touch clocks, sockets, files and the event loop; everything else in reference_impl is a pure core.
-REFERENCE_SHELLS = {"reference_impl.server", "reference_impl.__main__", "reference_impl.disk"}
+REFERENCE_SHELLS = {
+    "reference_impl.server",
+    "reference_impl.__main__",
+    "reference_impl.disk.real",
+    "reference_impl.disk.faulty",
+}
 IMPURE_MODULES = {"time", "socket", "asyncio", "subprocess", "threading", "datetime", "uuid", "secrets"}
 IMPURE_CALLS = {"open", "input", "print"}
 # The simulation is the one place that joins the two packages.
