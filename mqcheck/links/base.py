@@ -62,7 +62,7 @@ class NetworkLike(Protocol):
     """The network of one scenario. `pattern` is a link name or a glob over link names (``producer-*->broker-a``).
 
     A verb that matches no link raises LinkError: a fault on nothing is a mistake in the scenario. Every verb returns
-    what the links had passed just before it took hold, by link, so that the caller can tell the effect from `counters` later.
+    what the links had passed just before it took hold, by link: the caller tells its effect from later `counters`.
     Different verbs add up; a verb used again on a link replaces its own earlier setting. A link laid while a verb is in
     force on a matching pattern suffers it too. A pattern without wildcards lays its link if that is not there yet.
     """
@@ -143,7 +143,7 @@ class NetworkLike(Protocol):
         ...
 
     async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
-        """Remove what these links suffer (with `only`: of that verb), and verify; raises LinkError if it is still there.
+        """Remove what these links suffer (with `only`: of that verb), and verify; LinkError if it is still there.
 
         The counters returned were read just before: what is held then is what healing delivers.
         """

@@ -271,25 +271,29 @@ class ToxiproxyServer:
         """Take a toxic away; one that is not there is no error. What it held is delivered if that can be."""
         self._request("delete", f"/proxies/{proxy}/toxics/{name}", seconds_max=seconds_max)
 
-    def heal_proxy(self, before: ProxyState, toxics: tuple[str, ...]) -> bool:
-        """Enable the proxy, take `toxics` and any others away, and verify. False if it had to be made anew.
+    def settle(self, wanted: ProxyState) -> bool:
+        """Make the proxy what `wanted` says, taking every other toxic away, and verify. False if it was made anew.
 
-        `before` says where it listens and leads. Made anew, which closes its connections, happens when the removal
-        does not come to an end. Raises LinkError when the proxy is not clean afterwards.
+        Made anew, which closes its connections, happens when a removal does not come to an end (see above). Raises
+        PortTakenError when it cannot listen, LinkError when it is not as wanted afterwards.
         """
+        names = {toxic.name for toxic in wanted.toxics}
         try:
-            for name in toxics:
-                self.remove_toxic(before.name, name, seconds_max=REMOVE_SECONDS_MAX)
-            for toxic in self.proxy(before.name).toxics:
-                self.remove_toxic(before.name, toxic.name, seconds_max=REMOVE_SECONDS_MAX)
-            state, kept = self.set_enabled(before.name, True), True
-        except PortTakenError:
-            raise
+            for toxic in self.proxy(wanted.name).toxics:
+                if toxic.name not in names:
+                    self.remove_toxic(wanted.name, toxic.name, seconds_max=REMOVE_SECONDS_MAX)
+            kept = True
         except LinkError:
-            self.delete_proxy(before.name)
-            state, kept = self.create_proxy(before.name, before.listen, before.upstream), False
-        if not state.enabled or state.toxics or state.listen != before.listen:
-            raise LinkError(f"proxy {before.name} did not heal: {state}")
+            self.delete_proxy(wanted.name)
+            self.create_proxy(wanted.name, wanted.listen, wanted.upstream)
+            kept = False
+        there = {toxic.name for toxic in self.proxy(wanted.name).toxics}
+        for toxic in wanted.toxics:
+            if toxic.name not in there:
+                self.add_toxic(wanted.name, toxic)
+        state = self.set_enabled(wanted.name, wanted.enabled)
+        if _comparable(state) != _comparable(wanted):
+            raise LinkError(f"proxy {wanted.name} is not as it was told to be: wanted {wanted}, found {state}")
         return kept
 
     def metrics(self) -> dict[str, dict[str, int]]:
@@ -386,6 +390,10 @@ def _spawn(binary: Path, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     except OSError as error:
         log.close()
         raise MissingToolError(f"{binary} cannot be run: {error}; name another one in {SETTING}") from error
+
+
+def _comparable(state: ProxyState) -> tuple[object, ...]:
+    return state.listen, state.upstream, state.enabled, frozenset(toxic.name for toxic in state.toxics)
 
 
 def _state(answer: Mapping[str, Any]) -> ProxyState:

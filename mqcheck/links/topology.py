@@ -1,0 +1,488 @@
+"""The network of one scenario: every pair of peer and server gets a link of its own through Toxiproxy.
+
+    client, broker -> Toxiproxy -> frame proxy -> NameServer      (named ``<peer>->nameserver-1``)
+    client, slave  -> Toxiproxy -> broker, its VIP and HA ports   (named ``<peer>->broker-a``)
+
+Links are laid when first needed: a peer asks for its NameServers, and the routes it gets from them name its own
+proxies. Several networks may share one Toxiproxy server; each touches only proxies of its prefix. Nothing here judges
+what a fault has proved, and nothing but `toxiproxy` talks to the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from mqcheck.errors import LinkError, PortTakenError
+from mqcheck.links import disturbance, ports, sockets
+from mqcheck.links.base import Counters, Direction
+from mqcheck.links.disturbance import Disturbance
+from mqcheck.links.frame_proxy import ConnectionWatcher, FrameProxy
+from mqcheck.links.leaks import Guarded, describe, leaks
+from mqcheck.links.meter import Meter, Path
+from mqcheck.links.proxies import LinkProxy
+from mqcheck.links.tap import REGISTER_BROKER, RegistrationTap
+
+if TYPE_CHECKING:
+    from mqcheck.history.recorder import Recorder
+    from mqcheck.links.toxiproxy import ToxiproxyServer
+    from mqcheck.rocketmq.frame import Command
+
+T = TypeVar("T")
+
+ARROW: Final = "->"
+MAIN: Final = "main"
+VIP: Final = "vip"
+HA: Final = "ha"
+
+WORKERS_MAX: Final = 8
+"""Calls to Toxiproxy under way at a time per network (ours)."""
+
+LANES_MAX: Final = 24
+"""Server processes per session at most (ours); with more peers than that, links of two peers share their counters."""
+
+PORT_ATTEMPTS_MAX: Final = 8
+"""Ports tried for one proxy (ours): somebody else may take one between our look and our use."""
+
+SAMPLE_MS: Final = 250
+"""How often the sockets are counted while some link suffers (ours): a closed socket keeps its last count."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Broker:
+    broker_name: str
+    broker_id: int
+    address: str
+    ha_address: str | None
+
+    def real(self, role: str) -> str | None:
+        if role == HA:
+            return self.ha_address
+        host, _, port = self.address.rpartition(":")
+        return self.address if role == MAIN else f"{host}:{int(port) - ports.VIP_DISTANCE}"
+
+
+@dataclass(slots=True)
+class _Link:
+    name: str
+    peer: str
+    server: str
+    proxies: dict[str, LinkProxy] = field(default_factory=dict)
+    frame: FrameProxy | None = None
+
+
+class Network:
+    """Lays links, hurts and heals them, counts what passes, finds what goes round them; one event loop only.
+
+    Implements `NetworkLike`; made by the runner, closed by it before the recorder is.
+    """
+
+    def __init__(self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck") -> None:
+        self._recorder = recorder
+        self._toxiproxy = server
+        self._prefix = re.sub(r"[^A-Za-z0-9._-]", "-", prefix)
+        self._nameservers: dict[str, str] = {}
+        self._brokers: dict[str, _Broker] = {}
+        self._links: dict[str, _Link] = {}
+        self._active: dict[tuple[str, str], Disturbance] = {}
+        self._lanes: dict[str, int] = {}
+        self._meter = Meter()
+        self._laying = asyncio.Lock()
+        self._measuring = asyncio.Lock()
+        self._sampler: asyncio.Task[None] | None = None
+        self._moves: set[asyncio.Task[None]] = set()
+        self._failures: list[Exception] = []
+        self._pool = ThreadPoolExecutor(WORKERS_MAX, thread_name_prefix="mqcheck-links")
+        self._closed = False
+
+    # -- nodes ---------------------------------------------------------------------------------------------------
+
+    async def add_nameserver(self, name: str, address: str) -> None:
+        """See `NetworkLike`."""
+        self._nameservers[name] = address
+        for link in self._links.values():
+            if link.server == name and link.frame is not None:
+                link.frame.upstream = address
+
+    async def add_broker(
+        self, name: str, broker_name: str, broker_id: int, address: str, ha_address: str | None = None
+    ) -> None:
+        """See `NetworkLike`. A broker that registers through a link is added by that, if the target is later."""
+        self._brokers[name] = _Broker(broker_name, broker_id, address, ha_address)
+        await self._move(name)
+
+    async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
+        """See `NetworkLike`."""
+        if not self._nameservers:
+            raise LinkError(f"{peer} asks for its NameServers and none was added: add_nameserver comes first")
+        return tuple([(await self._link(peer, name)).proxies[MAIN].listen for name in self._nameservers])
+
+    async def broker_address(self, peer: str, node: str) -> str:
+        """See `NetworkLike`."""
+        return (await self._link(peer, node)).proxies[MAIN].listen
+
+    def links(self, pattern: str = "*") -> list[str]:
+        """See `NetworkLike`."""
+        return [name for name in self._links if fnmatchcase(name, pattern)]
+
+    # -- verbs ---------------------------------------------------------------------------------------------------
+
+    async def latency(
+        self, pattern: str, ms: int, jitter_ms: int = 0, direction: Direction = "both"
+    ) -> Mapping[str, Counters]:
+        """See `NetworkLike`, as for all verbs."""
+        return await self._disturb(pattern, disturbance.latency(ms, jitter_ms, direction))
+
+    async def bandwidth(self, pattern: str, kb_per_s: int, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Limit the rate."""
+        return await self._disturb(pattern, disturbance.bandwidth(kb_per_s, direction))
+
+    async def blackhole(self, pattern: str, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Hold every byte."""
+        return await self._disturb(pattern, disturbance.blackhole(direction))
+
+    async def drop(self, pattern: str, after_ms: int = 0, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Lose every byte, then close."""
+        return await self._disturb(pattern, disturbance.drop(after_ms, direction))
+
+    async def reset(self, pattern: str, after_ms: int = 0, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Reset connections."""
+        return await self._disturb(pattern, disturbance.reset(after_ms, direction))
+
+    async def slow_close(self, pattern: str, ms: int, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Delay closing."""
+        return await self._disturb(pattern, disturbance.slow_close(ms, direction))
+
+    async def slice_(
+        self,
+        pattern: str,
+        average_bytes: int,
+        variation_bytes: int = 0,
+        delay_us: int = 0,
+        direction: Direction = "both",
+    ) -> Mapping[str, Counters]:
+        """Cut into pieces."""
+        return await self._disturb(pattern, disturbance.slice_(average_bytes, variation_bytes, delay_us, direction))
+
+    async def limit_data(self, pattern: str, limit_bytes: int, direction: Direction = "both") -> Mapping[str, Counters]:
+        """Close after so many bytes."""
+        return await self._disturb(pattern, disturbance.limit_data(limit_bytes, direction))
+
+    async def down(self, pattern: str) -> Mapping[str, Counters]:
+        """Close and refuse."""
+        return await self._disturb(pattern, disturbance.down())
+
+    async def up(self, pattern: str) -> Mapping[str, Counters]:
+        """Undo `down`."""
+        return await self.heal(pattern, only="down")
+
+    async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
+        """See `NetworkLike`."""
+        for key in [key for key in self._active if fnmatchcase(key[0], pattern) and only in (None, key[1])]:
+            del self._active[key]
+        async with self._laying:
+            names = self.links(pattern)
+            before = await self._counts(names)
+            await self._each(partial(proxy.heal, only) for proxy in self._proxies(names))
+        if not self._active:
+            self._stop_sampling()
+        return before
+
+    async def heal_all(self) -> None:
+        """See `NetworkLike`."""
+        self._active.clear()
+        await self.heal("*")
+
+    # -- measuring -----------------------------------------------------------------------------------------------
+
+    async def counters(self, link: str) -> Counters:
+        """See `NetworkLike`."""
+        return sum((await self._counts(self.links(link))).values(), Counters())
+
+    async def leak_check(self, allow: Collection[str] = ()) -> None:
+        """See `NetworkLike`."""
+        if self._failures:
+            failures, self._failures = self._failures, []
+            raise LinkError(f"a link failed {len(failures)} times, first: {failures[0]!r}") from failures[0]
+        first = await self._suspects(allow)
+        # A connection that was closed between the two readings has no owner any more: only what stays is traffic.
+        again = {each.inode for _, each in (await self._suspects(allow) if first else ())}
+        found = [(server, each) for server, each in first if each.inode in again]
+        if found:
+            raise LinkError(
+                f"{len(found)} connections go round the links: {await self._call(partial(describe, found))}. "
+                "Clients and nodes must be given nameserver_addresses and find brokers through routes"
+            )
+
+    async def close(self) -> None:
+        """See `NetworkLike`."""
+        if self._closed:
+            return
+        self._closed = True
+        tasks = [*self._moves, *([self._sampler] if self._sampler is not None else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with self._laying:
+            links, self._links = list(self._links.values()), {}
+            results = await asyncio.gather(
+                *(self._call(proxy.remove) for link in links for proxy in link.proxies.values()),
+                return_exceptions=True,
+            )
+            await asyncio.gather(*(link.frame.stop() for link in links if link.frame is not None))
+        self._pool.shutdown(wait=False)
+        errors = [result for result in results if isinstance(result, BaseException)]
+        if errors:
+            raise LinkError(f"{len(errors)} proxies could not be taken away: {errors[0]}") from errors[0]
+
+    # -- laying --------------------------------------------------------------------------------------------------
+
+    async def _link(self, peer: str, server: str) -> _Link:
+        name = f"{peer}{ARROW}{server}"
+        async with self._laying:
+            if self._closed:
+                raise LinkError(f"{name}: this network is closed: make a new one")
+            link = self._links.get(name)
+            if link is not None:
+                return link
+            link = _Link(name, peer, server)
+            try:
+                await (self._lay_nameserver(link) if server in self._nameservers else self._lay_broker(link))
+                for (pattern, _), active in list(self._active.items()):
+                    if fnmatchcase(name, pattern):
+                        await self._each(partial(proxy.disturb, active) for proxy in link.proxies.values())
+            except BaseException:
+                await self._abandon(link)
+                raise
+            self._links[name] = link
+            return link
+
+    async def _lay_nameserver(self, link: _Link) -> None:
+        link.frame = FrameProxy(
+            self._nameservers[link.server],
+            to_peer=partial(self._to_peer, link.peer),
+            to_server=partial(self._to_server, link.peer),
+            watch=partial(_Watcher, self, link),
+            failed=self._failures.append,
+        )
+        upstream = await link.frame.start()
+        await self._lay(link, {MAIN: upstream}, 0)
+
+    async def _lay_broker(self, link: _Link) -> None:
+        broker = self._brokers.get(link.server)
+        if broker is None:
+            known = ", ".join([*self._nameservers, *self._brokers]) or "none"
+            raise LinkError(f"{link.name}: {link.server} is no node of this network; known: {known}")
+        lane = self._lanes.setdefault(link.peer, len(self._lanes)) % LANES_MAX
+        await self._lay(link, {role: real for role in (MAIN, VIP) if (real := broker.real(role))}, lane)
+        if broker.ha_address is not None and link.peer in self._brokers:
+            await self._lay(link, {HA: broker.ha_address}, lane)
+
+    async def _lay(self, link: _Link, targets: Mapping[str, str], lane: int) -> None:
+        """One proxy per role; MAIN and VIP stand at ports that belong together."""
+        server = await self._call(partial(self._toxiproxy.lane, lane))
+        for attempt in range(PORT_ATTEMPTS_MAX):
+            port = ports.free_port(vip=VIP in targets)
+            made: dict[str, LinkProxy] = {}
+            try:
+                for role, real in targets.items():
+                    at = port - ports.VIP_DISTANCE if role == VIP else port
+                    proxy = LinkProxy(server, f"{self._prefix}~{link.peer}~{link.server}~{role}", at, real)
+                    await self._call(proxy.lay)
+                    made[role] = proxy
+            except PortTakenError:
+                await self._each(proxy.remove for proxy in made.values())
+                if attempt == PORT_ATTEMPTS_MAX - 1:
+                    raise
+                continue
+            link.proxies.update(made)
+            return
+
+    async def _abandon(self, link: _Link) -> None:
+        await self._each(proxy.remove for proxy in link.proxies.values())
+        if link.frame is not None:
+            await link.frame.stop()
+
+    async def _move(self, node: str) -> None:
+        """Lead the links of a broker to where it is now."""
+        broker = self._brokers[node]
+        async with self._laying:
+            for link in self._links.values():
+                if link.server == node:
+                    for role, proxy in link.proxies.items():
+                        real = broker.real(role)
+                        if real is not None:
+                            await self._call(partial(proxy.lead_to, real))
+
+    def _registered(self, link: _Link, command: Command) -> None:
+        """A broker told a NameServer where it is: from then on a route may name it."""
+        address = command.fields.get("brokerAddr", "")
+        known = self._brokers.get(link.peer)
+        name = command.fields.get("brokerName", "")
+        if not name or not (link.peer == name or link.peer.startswith(f"{name}-slave")):
+            return  # a client that registers something of its own is no node of this network
+        if not re.fullmatch(r"[^:]+:\d+", address) or (known is not None and known.address == address):
+            return
+        broker_id = command.fields.get("brokerId", "0")
+        self._brokers[link.peer] = _Broker(
+            name,
+            int(broker_id) if broker_id.isdigit() else 0,
+            address,
+            command.fields.get("haServerAddr"),
+        )
+        task = asyncio.get_running_loop().create_task(self._move(link.peer))
+        self._moves.add(task)
+        task.add_done_callback(self._moved)
+
+    def _moved(self, task: asyncio.Task[None]) -> None:
+        self._moves.discard(task)
+        if not task.cancelled() and isinstance(error := task.exception(), Exception):
+            self._failures.append(error)
+
+    # -- addresses -----------------------------------------------------------------------------------------------
+
+    async def _to_peer(self, peer: str, found: frozenset[str]) -> Mapping[str, str]:
+        """Real addresses of brokers, as this peer is to see them; lays what is missing. A broker keeps its own."""
+        replaced = {}
+        for node, broker in list(self._brokers.items()):
+            for role in (MAIN, VIP, HA):
+                real = broker.real(role)
+                if real in found and real is not None and node != peer:
+                    link = await self._link(peer, node)
+                    if role not in link.proxies:
+                        async with self._laying:
+                            if role not in link.proxies:
+                                await self._lay(link, {role: real}, self._lanes[peer] % LANES_MAX)
+                    replaced[real] = link.proxies[role].listen
+        return replaced
+
+    async def _to_server(self, peer: str, found: frozenset[str]) -> Mapping[str, str]:
+        """This peer's proxies of brokers, by the addresses the NameServer knows."""
+        return {
+            proxy.listen: proxy.upstream
+            for link in self._links.values()
+            if link.peer == peer and link.frame is None
+            for proxy in link.proxies.values()
+            if proxy.listen in found
+        }
+
+    # -- helpers -------------------------------------------------------------------------------------------------
+
+    async def _disturb(self, pattern: str, wanted: Disturbance) -> Mapping[str, Counters]:
+        names = await self._matching(pattern)
+        self._active[pattern, wanted.verb] = wanted
+        async with self._laying:
+            before = await self._counts(names)
+            await self._each(partial(proxy.disturb, wanted) for proxy in self._proxies(names))
+        if self._sampler is None:
+            self._sampler = asyncio.get_running_loop().create_task(self._keep_sampling())
+        return before
+
+    async def _matching(self, pattern: str) -> list[str]:
+        names = self.links(pattern)
+        peer, _, server = pattern.partition(ARROW)
+        if not names and not set(pattern) & set("*?[") and server:
+            names = [(await self._link(peer, server)).name]
+        if not names:
+            raise LinkError(f"no link matches {pattern!r}; laid so far: {', '.join(self._links) or 'none'}")
+        return names
+
+    def _proxies(self, names: Iterable[str]) -> list[LinkProxy]:
+        return [proxy for name in names if name in self._links for proxy in self._links[name].proxies.values()]
+
+    async def _counts(self, names: Collection[str]) -> dict[str, Counters]:
+        if not names or not await self._sample():
+            return {name: Counters() for name in names}
+        counts = {}
+        for name in names:
+            accepted = 0
+            for proxy in self._proxies([name]):
+                accepted += await self._call(partial(proxy.lane.accepted, proxy.name))
+            counts[name] = self._meter.counters(name, accepted)
+        return counts
+
+    async def _sample(self) -> bool:
+        """Count the proxies' sockets; False where the system cannot tell."""
+        async with self._measuring:
+            paths = [
+                Path(link.name, proxy.listen, proxy.upstream, proxy.lane.pid)
+                for link in self._links.values()
+                for proxy in link.proxies.values()
+            ]
+            try:
+                table = await self._call(sockets.table)
+            except LinkError:
+                return False
+            owners = None
+            if self._meter.unknown(table, paths):
+                owners = await self._call(partial(sockets.owned, self._toxiproxy.pids))
+            self._meter.sample(table, paths, owners)
+            return True
+
+    async def _keep_sampling(self) -> None:
+        while True:
+            if not await self._sample():
+                return
+            await asyncio.sleep(SAMPLE_MS / 1000)
+
+    def _stop_sampling(self) -> None:
+        if self._sampler is not None:
+            self._sampler.cancel()
+            self._sampler = None
+
+    async def _suspects(self, allow: Collection[str]) -> list[tuple[Guarded, sockets.Socket]]:
+        table = await self._call(sockets.table)
+        owners = await self._call(partial(sockets.owned, self._toxiproxy.pids))
+        return [entry for entry in leaks(table, owners, self._guarded()) if entry[1].local not in allow]
+
+    def _guarded(self) -> list[Guarded]:
+        pids = frozenset(self._toxiproxy.pids)
+        frames = [link.frame for link in self._links.values() if link.frame is not None]
+        local = frozenset().union(*(frame.upstream_locals for frame in frames))
+        found = [Guarded(name, address, local=local) for name, address in self._nameservers.items()]
+        found += [Guarded(f"the frame proxy of {frame.upstream}", frame.address, pids) for frame in frames]
+        for node, broker in self._brokers.items():
+            roles = ((role, broker.real(role)) for role in (MAIN, VIP, HA))
+            found += [Guarded(f"{node} ({role})", real, pids) for role, real in roles if real is not None]
+        return found
+
+    async def _each(self, calls: Iterable[Callable[[], object]]) -> None:
+        """Run all, wait for all, then raise the first error."""
+        results = await asyncio.gather(*(self._call(call) for call in calls), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+
+
+class _Watcher:
+    """Hands what a frame proxy sees to the tap, and where a broker says it is to the network."""
+
+    def __init__(self, network: Network, link: _Link) -> None:
+        self._network = network
+        self._link = link
+        recorder = network._recorder
+        tap = None if recorder is None else RegistrationTap(recorder, link.name, link.peer, link.server)
+        self._tap: ConnectionWatcher | None = None if tap is None else tap.connected()
+
+    def request(self, command: Command) -> None:
+        if command.code == REGISTER_BROKER:
+            self._network._registered(self._link, command)
+        if self._tap is not None:
+            self._tap.request(command)
+
+    def answer(self, command: Command) -> None:
+        if self._tap is not None:
+            self._tap.answer(command)
+
+    def closed(self, by: str) -> None:
+        if self._tap is not None:
+            self._tap.closed(by)
