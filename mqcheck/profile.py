@@ -1,0 +1,134 @@
+"""The numbers of a run: how long heartbeats, expiries, phases and waits take.
+
+`full` uses RocketMQ's own numbers (``rocketmq.md`` §4, §5.2, §7.1), so it proves the real ones and takes their time.
+`quick` shortens every number the reference lets be shortened, keeping RocketMQ's proportions: a heartbeat of at
+least one second and expiries of more than four heartbeats. Guarantees never read this file: they read `config`,
+which the nodes and the kit write into the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mqcheck.errors import SettingsError
+from mqcheck.rocketmq.models import ClientSettings
+from mqcheck.targets.base import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One set of numbers; milliseconds unless a name says otherwise."""
+
+    name: str
+    nameserver: Mapping[str, Setting]
+    """Properties of every NameServer."""
+    broker: Mapping[str, Setting]
+    """Properties of every broker."""
+    client: ClientSettings
+    """Numbers of every client of the kit."""
+    max_reconsume: int
+    """maxReconsumeTimes of the kit's consumers; the whole ladder of 16 takes hours and belongs to the simulation."""
+    load_ms: int
+    """How long a workload runs before faults, and how long a fault lasts that has no deadline of its own."""
+    expiry_ms: int
+    """Longest time until a NameServer forgets a silent broker: its expiry, one scan and a register period to spare."""
+    client_expiry_ms: int
+    """Longest time until a broker forgets a silent client: its expiry, one scan and a heartbeat to spare."""
+    recover_ms: int
+    """Liveness deadline of the phase `recover`; grows while there is progress, up to three times this."""
+    still_ms: int
+    """Maximum offsets that did not move for so long stand still."""
+    ready_ms: int = 30_000
+    """Deadline for a node to be ready and for a route to be known everywhere."""
+    scenario_ms: int = 180_000
+    """A scenario that takes longer is broken off: a harness error."""
+
+    def client_config(self) -> dict[str, int]:
+        """The kit's own numbers as `config` has them."""
+        return config_of(self.client, self.max_reconsume, self.recover_ms)
+
+
+def config_of(client: ClientSettings, max_reconsume: int, recover_ms: int) -> dict[str, int]:
+    """One client's numbers under the keys that guarantees read."""
+    return {
+        "heartbeat_ms": client.heartbeat_ms,
+        "route_poll_ms": client.route_poll_ms,
+        "rebalance_ms": client.rebalance_ms,
+        "persist_ms": client.persist_ms,
+        "send_timeout_ms": client.send_timeout_ms,
+        "send_retries": client.send_retries,
+        "relock_ms": client.relock_ms,
+        "lock_life_ms": client.lock_life_ms,
+        "suspend_ms": client.suspend_ms,
+        "max_reconsume": max_reconsume,
+        "recover_ms": recover_ms,
+    }
+
+
+QUICK: Final = Profile(
+    name="quick",
+    nameserver={"reference.brokerExpiryMs": 5_000, "reference.brokerScanMs": 500},
+    broker={
+        "reference.registerPeriodMs": 1_000,
+        "reference.clientExpiryMs": 4_500,
+        "reference.clientScanMs": 500,
+        "reference.holdScanMs": 500,
+        "reference.delayScanMs": 50,
+        "reference.lockExpiryMs": 8_000,
+        "flushConsumerOffsetInterval": 500,
+        "flushDelayOffsetInterval": 500,
+        "messageDelayLevel": "1s 1s 1s 2s 2s 3s 3s 4s 4s 5s 5s 6s 6s 7s 7s 8s 8s 9s",
+    },
+    client=ClientSettings(
+        heartbeat_ms=1_000,
+        route_poll_ms=1_000,
+        rebalance_ms=1_000,
+        persist_ms=500,
+        send_timeout_ms=1_500,
+        suspend_ms=2_000,
+        pull_timeout_ms=4_000,
+        relock_ms=1_000,
+        lock_life_ms=4_000,
+        request_timeout_ms=1_500,
+        connect_timeout_ms=1_500,
+        pull_retry_ms=200,
+        local_retry_ms=500,
+        orderly_suspend_ms=200,
+        lock_retry_ms=500,
+    ),
+    max_reconsume=2,
+    load_ms=2_000,
+    expiry_ms=6_500,
+    client_expiry_ms=6_000,
+    recover_ms=8_000,
+    still_ms=200,
+)
+"""Seconds instead of minutes; the default."""
+
+FULL: Final = Profile(
+    name="full",
+    nameserver={},
+    broker={},
+    client=ClientSettings(),
+    max_reconsume=2,
+    load_ms=10_000,
+    expiry_ms=160_000,
+    client_expiry_ms=160_000,
+    recover_ms=120_000,
+    still_ms=1_000,
+    scenario_ms=1_800_000,
+)
+"""RocketMQ's own numbers."""
+
+PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (QUICK, FULL)}
+"""Every profile by the name that ``--mqcheck-profile`` takes."""
+
+
+def profile_named(name: str) -> Profile:
+    """The profile of that name; raises SettingsError that lists them."""
+    try:
+        return PROFILES[name]
+    except KeyError:
+        raise SettingsError(f"no profile {name!r}; there are {', '.join(PROFILES)}") from None
