@@ -1,7 +1,7 @@
 """Questions asked again and again while faults happen: routes, members, locks, held pulls, offsets, odd requests.
 
-Each probe is a coroutine that a scenario starts beside its load and cancels at the end of a phase. What it saw stands in
-the history; nothing is judged here.
+Each probe is a coroutine that a scenario starts beside its load and cancels at the end of a phase. What it saw stands
+in the history; nothing is judged here.
 """
 
 from __future__ import annotations
