@@ -1,0 +1,203 @@
+"""What a user can set, and where each value came from.
+
+The table of settings is the single source of the pytest options, the environment variables, the ini options and the options of
+``mqcheck run``. Nothing here reads a command line; callers hand in what they found. Kept free of heavy imports: pytest loads
+this file at every start.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from mqcheck.errors import SettingsError
+
+PROFILES: Final = ("quick", "full")
+SEED_MAX: Final = 2**32 - 1
+"""Largest seed; ours, so that it stays readable and fits every generator."""
+CONCURRENCY_MAX: Final = 64
+"""Most scenarios at once in one process; ours: each one holds processes, ports and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One thing a user can have an opinion on."""
+
+    name: str
+    kind: Literal["text", "flag", "list", "number"]
+    default: Any
+    metavar: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        """The command line's spelling."""
+        return f"--mqcheck-{self.name}"
+
+    @property
+    def dest(self) -> str:
+        """Attribute of pytest's options, and name of the ini option."""
+        return f"mqcheck_{self.name}"
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment variable."""
+        return f"MQCHECK_{self.name.upper()}"
+
+
+SETTINGS: Final = (
+    Setting("target", "text", "reference", "TARGET", "What is judged: reference (default), or a target of a plugin."),
+    Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
+    Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times. Default: drawn and printed."),
+    Setting(
+        "select", "list", (), "GLOB", "Only pairs whose guarantee or scenario matches; may be given several times."
+    ),
+    Setting("report", "text", None, "DIR", "Where report and histories go (default: .mqcheck/<run id>)."),
+    Setting("sabotage", "text", None, "NAME", "Start a broker that breaks one promise on purpose (reference target)."),
+    Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
+    Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
+    Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
+    Setting("concurrency", "number", None, "N", "Scenarios running at once in one process (default: 3 for each core)."),
+)
+"""Every setting, in the order of the documentation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One setting's value and its origin, for ``mqcheck config``."""
+
+    setting: Setting
+    value: Any
+    source: str
+    """``command line``, ``environment``, the name of a file's table, or ``default``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values a run works with; made by ``settle``."""
+
+    target: str
+    profile: str
+    seed: int | None
+    """None: the run draws one."""
+    select: tuple[str, ...]
+    report: Path | None
+    sabotage: str | None
+    odd: str | None
+    specs: tuple[Path, ...]
+    strict: bool
+    concurrency: int | None
+    """None: three for each core."""
+
+
+def resolve(
+    command_line: Mapping[str, Any], environ: Mapping[str, str], files: Sequence[tuple[str, Mapping[str, Any]]]
+) -> dict[str, Resolved]:
+    """First match wins: command line, environment, then each of ``files`` (name, table) in order, then the default.
+
+    None, an empty list and False on the command line mean "not given". Raises SettingsError for values that do not fit.
+    """
+    for where, table in files:
+        _reject_unknown(where, table)
+    return {setting.name: _resolve_one(setting, command_line, environ, files) for setting in SETTINGS}
+
+
+def settle(resolved: Mapping[str, Resolved], base: Path) -> Settings:
+    """The values as one object; relative folders are taken from ``base``. Raises SettingsError."""
+    value = {name: one.value for name, one in resolved.items()}
+    if value["profile"] not in PROFILES:
+        raise SettingsError(f"profile {value['profile']!r} is none of {', '.join(PROFILES)}; say --mqcheck-profile quick")
+    _check_range("seed", value["seed"], 0, SEED_MAX)
+    _check_range("concurrency", value["concurrency"], 1, CONCURRENCY_MAX)
+    if value["sabotage"] and value["odd"]:
+        raise SettingsError(
+            f"sabotage {value['sabotage']!r} and odd {value['odd']!r} together: a run proves one of them, choose one"
+        )
+    return Settings(
+        target=value["target"],
+        profile=value["profile"],
+        seed=value["seed"],
+        select=tuple(value["select"]),
+        report=base / value["report"] if value["report"] else None,
+        sabotage=value["sabotage"],
+        odd=value["odd"],
+        specs=tuple(base / folder for folder in value["specs"]),
+        strict=value["strict"],
+        concurrency=value["concurrency"],
+    )
+
+
+def table_of(folder: Path) -> Mapping[str, Any]:
+    """``[tool.mqcheck]`` of the folder's pyproject.toml; empty where there is none. Raises SettingsError for bad TOML."""
+    import tomllib
+
+    path = folder / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}; mend the file or remove it") from error
+    table = data.get("tool", {}).get("mqcheck", {})
+    if not isinstance(table, dict):
+        raise SettingsError(f"{path}: tool.mqcheck is {table!r}, not a table; write [tool.mqcheck]")
+    return table
+
+
+def _resolve_one(
+    setting: Setting,
+    command_line: Mapping[str, Any],
+    environ: Mapping[str, str],
+    files: Sequence[tuple[str, Mapping[str, Any]]],
+) -> Resolved:
+    given = command_line.get(setting.name)
+    if given not in (None, [], (), False):
+        return Resolved(setting, _convert(setting, given, "command line"), "command line")
+    if environ.get(setting.environment):
+        source = f"environment {setting.environment}"
+        return Resolved(setting, _convert(setting, environ[setting.environment], source), source)
+    for where, table in files:
+        if table.get(setting.name) not in (None, "", []):
+            return Resolved(setting, _convert(setting, table[setting.name], where), where)
+    return Resolved(setting, setting.default, "default")
+
+
+def _convert(setting: Setting, raw: Any, source: str) -> Any:
+    if setting.kind == "list":
+        return tuple(str(part) for part in (raw.split() if isinstance(raw, str) else raw))
+    if setting.kind == "flag":
+        return _flag(setting, raw, source)
+    if setting.kind == "number":
+        try:
+            return int(raw)
+        except (TypeError, ValueError) as error:
+            raise SettingsError(f"{setting.name} = {raw!r} ({source}) is no whole number") from error
+    return str(raw)
+
+
+def _flag(setting: Setting, raw: Any, source: str) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    word = str(raw).lower()
+    if word in {"1", "true", "yes", "on"}:
+        return True
+    if word in {"0", "false", "no", "off"}:
+        return False
+    raise SettingsError(f"{setting.name} = {raw!r} ({source}) is neither true nor false")
+
+
+def _check_range(name: str, value: int | None, least: int, most: int) -> None:
+    if value is not None and not least <= value <= most:
+        raise SettingsError(f"{name} = {value} is outside {least}…{most}; choose a number between")
+
+
+def _reject_unknown(where: str, table: Mapping[str, Any]) -> None:
+    known = [setting.name for setting in SETTINGS]
+    for name in table:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
+            raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
