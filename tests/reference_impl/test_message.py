@@ -56,7 +56,7 @@ def _encode(message: Message, **changes: Any) -> bytes:
 
 
 def _host(host: tuple[str, int]) -> str:
-    return f"[{host[0]}]:{host[1]}" if ":" in host[0] else f"{host[0]}:{host[1]}"
+    return f"{host[0]}:{host[1]}"
 
 
 def _shown(record: Record) -> dict[str, Any]:
