@@ -25,6 +25,7 @@ class LinkProxy:
         self._disturbances: dict[str, Disturbance] = {}
         self._holder: socket.socket | None = None
         self._lock = threading.Lock()
+        self._accepted_earlier = 0
 
     @property
     def listen(self) -> str:
@@ -38,7 +39,12 @@ class LinkProxy:
 
     def lay(self) -> None:
         """Make it. Raises PortTakenError when its port has gone meanwhile."""
+        self._accepted_earlier = self.lane.accepted(self.name)
         self.lane.create_proxy(self.name, self.listen, self.upstream)
+
+    def accepted(self) -> int:
+        """Connections accepted since it was laid."""
+        return self.lane.accepted(self.name) - self._accepted_earlier
 
     def lead_to(self, upstream: str) -> None:
         """The server has moved: same listener, other target."""

@@ -403,7 +403,7 @@ class Network:
         for name in names:
             accepted = 0
             for proxy in self._proxies([name]):
-                accepted += await self._call(partial(proxy.lane.accepted, proxy.name))
+                accepted += await self._call(proxy.accepted)
             counts[name] = self._meter.counters(name, accepted)
         return counts
 
