@@ -1,0 +1,348 @@
+"""The asyncio shell: carries bytes and time into a core and its effects out; decides nothing.
+
+Holds connections, timers and the flush; no request code, no response code. It uses only what an asyncio loop gives
+(``create_server``, ``create_connection``, ``call_later``, ``run_in_executor``), so that it also runs in a simulated loop, whose
+hosts are names. Clock and executor are passed in; signals and files are ``__main__``'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from reference_impl.calls import Calls
+from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
+from reference_impl.errors import FrameError
+from reference_impl.frame import Command, FrameReader, encode
+
+WRITE_BYTES_PAUSE: Final = 1024 * 1024
+"""Unsent bytes of one connection above which no more of its requests are read; ours."""
+WRITE_BYTES_MAX: Final = 64 * 1024 * 1024
+"""Unsent bytes of one connection above which it is closed; ours, four of the longest frames."""
+TIMER_MS_MAX: Final = 1000
+"""Longest sleep of the core's timer, so that a jump of the wall clock is noticed; ours."""
+FLUSH_RETRY_MS: Final = 100
+"""Pause after a sync that failed; ours."""
+STOP_WAIT_MS: Final = 2000
+"""How long a stop waits for calls that the core made while stopping; ours."""
+
+
+class Core(Protocol):
+    """What the shell serves; times are ms of the wall clock, ``conn`` is the shell's number of a connection."""
+
+    def start(self, now_ms: int) -> list[Effect]:
+        """Begin, before any request."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Serve a request, or a client's answer to a pushed one."""
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Know that a connection ended."""
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Do what is due."""
+
+    def next_deadline_ms(self) -> int | None:
+        """Say when ``tick`` has something to do."""
+
+    def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
+        """Take the answer to a Call, or None when there is none."""
+
+    def flushed(self, now_ms: int, position: int) -> list[Effect]:
+        """Know that everything before ``position`` is on the disk."""
+
+    def stop(self, now_ms: int) -> list[Effect]:
+        """End: save what is to be saved, say goodbye."""
+
+
+class Flushable(Protocol):
+    """What the shell syncs: the store."""
+
+    @property
+    def appended_position(self) -> int:
+        """End of what was appended."""
+
+    @property
+    def synced_position(self) -> int:
+        """End of what is on the disk."""
+
+    def sync(self) -> int:
+        """Sync, from an executor's thread; gives the position that is now on the disk. OSError when it failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One address to listen on."""
+
+    host: str
+    port: int
+    sock: socket.socket | None = None
+    """Already bound, instead of host and port."""
+    refuse: Callable[[Command], Command | None] | None = None
+    """Answers what is not served on this port, in the core's place."""
+
+
+class _Connection(asyncio.Protocol):
+    """One connection that a peer opened."""
+
+    def __init__(self, server: Server, number: int, refuse: Callable[[Command], Command | None] | None) -> None:
+        self.server = server
+        self.number = number
+        self.refuse = refuse
+        self.reader = FrameReader()
+        self.peer: tuple[str, int] = ("", 0)
+        self.transport: asyncio.Transport | None = None
+        self.active_at = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment] - TCP always gives a Transport
+        name = transport.get_extra_info("peername")
+        if isinstance(name, tuple) and len(name) >= 2:
+            self.peer = (str(name[0]), int(name[1]))
+        if hasattr(transport, "set_write_buffer_limits"):
+            transport.set_write_buffer_limits(high=WRITE_BYTES_PAUSE)
+        self.server._opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self.active_at = self.server.loop.time()
+        try:
+            commands: Sequence[Command] = self.reader.feed(data)
+            good = True
+        except FrameError as error:
+            commands, good = error.decoded, False
+        for command in commands:
+            self.server._received(self, command)
+        if not good and self.transport is not None:
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self.server._lost(self)
+
+    def send(self, data: bytes) -> None:
+        if self.transport is None or self.transport.is_closing():
+            return
+        self.active_at = self.server.loop.time()
+        self.transport.write(data)
+        if self.transport.get_write_buffer_size() > WRITE_BYTES_MAX:
+            self.transport.abort()
+
+
+class Server:
+    """Serves one core on any number of ports, from ``start`` to ``stop``, inside a running loop."""
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        clock_ms: Callable[[], int],
+        idle_close_ms: int,
+        store: Flushable | None = None,
+        flush_interval_ms: int = 500,
+        executor: Executor | None = None,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._core = core
+        self._clock_ms = clock_ms
+        self._idle_s = idle_close_ms / 1000
+        self._store = store
+        self._flush_interval_s = flush_interval_ms / 1000
+        self._executor = executor
+        self._log = log
+        self._connections: dict[int, _Connection] = {}
+        self._opened_count = 0
+        self._listening: list[asyncio.AbstractServer] = []
+        self._calls = Calls(self.loop, self._answered, log)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_ms: int | None = None
+        self._periodic: asyncio.TimerHandle | None = None
+        self._flush: asyncio.Future[int] | None = None
+        self._flush_again = False
+        self._stopping = False
+        self._idle_timers: dict[int, asyncio.TimerHandle] = {}
+
+    async def start(self, listeners: Sequence[Listener]) -> None:
+        """Listen and begin; OSError when an address is not to be had."""
+        for listener in listeners:
+            self._listening.append(await self._listen(listener))
+        self._carry(self._core.start(self._clock_ms()))
+        if self._store is not None:
+            self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
+
+    async def _listen(self, listener: Listener) -> asyncio.AbstractServer:
+        def make() -> _Connection:
+            self._opened_count += 1
+            return _Connection(self, self._opened_count, listener.refuse)
+
+        if listener.sock is not None:
+            return await self.loop.create_server(make, sock=listener.sock)
+        return await self.loop.create_server(make, listener.host, listener.port)
+
+    async def settled(self, timeout_ms: int) -> bool:
+        """Wait until every call that was made is answered or has failed; whether that came in time."""
+        return await self._calls.settled(timeout_ms)
+
+    async def stop(self) -> None:
+        """Stop listening, let the core end, sync what was appended, close every connection. May be called once."""
+        for listening in self._listening:
+            listening.close()
+        self._carry(self._core.stop(self._clock_ms()))
+        await self._calls.settled(STOP_WAIT_MS)
+        self._stopping = True
+        for handle in (self._timer, self._periodic, *self._idle_timers.values()):
+            if handle is not None:
+                handle.cancel()
+        if self._flush is not None:
+            await asyncio.wait([self._flush])
+        if self._store is not None:
+            await self._sync_last(self._store)
+        self._calls.close()
+        for connection in list(self._connections.values()):
+            if connection.transport is not None:
+                connection.transport.close()
+        self._connections.clear()
+        # One turn of the loop, so that transports close their sockets before the loop itself is closed.
+        await asyncio.sleep(0)
+
+    def disconnect_all(self) -> None:
+        """Break every connection without a word, as the end of a process does; for simulations."""
+        self._stopping = True
+        for connection in list(self._connections.values()):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    async def _sync_last(self, store: Flushable) -> None:
+        if store.appended_position <= store.synced_position:
+            return
+        try:
+            await self.loop.run_in_executor(self._executor, store.sync)
+        except OSError as error:
+            self._log(f"the last sync failed: {error}")
+
+    # What connections report.
+
+    def _opened(self, connection: _Connection) -> None:
+        connection.active_at = self.loop.time()
+        self._connections[connection.number] = connection
+        self._watch_idle(connection)
+
+    def _received(self, connection: _Connection, command: Command) -> None:
+        if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
+            connection.send(encode(answer))
+            return
+        try:
+            effects = self._core.request(self._clock_ms(), connection.number, connection.peer, command)
+        except Exception:  # the loop must live on; what was asked is in the log
+            self._log(f"request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}")
+            if connection.transport is not None:
+                connection.transport.close()
+            return
+        self._carry(effects)
+
+    def _lost(self, connection: _Connection) -> None:
+        self._connections.pop(connection.number, None)
+        timer = self._idle_timers.pop(connection.number, None)
+        if timer is not None:
+            timer.cancel()
+        if not self._stopping:
+            self._carry(self._core.closed(self._clock_ms(), connection.number))
+
+    def _watch_idle(self, connection: _Connection) -> None:
+        left = connection.active_at + self._idle_s - self.loop.time()
+        if left > 0:
+            self._idle_timers[connection.number] = self.loop.call_later(left, self._watch_idle, connection)
+        elif connection.transport is not None:
+            connection.transport.close()
+
+    def _answered(self, token: str, command: Command | None) -> None:
+        if not self._stopping:
+            self._carry(self._core.response(self._clock_ms(), token, command))
+
+    # Effects and timers.
+
+    def _carry(self, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            self._carry_one(effect)
+        self._arm()
+
+    def _carry_one(self, effect: Effect) -> None:
+        if isinstance(effect, Reply | Push):
+            connection = self._connections.get(effect.conn)
+            if connection is not None:
+                self._send(connection, effect.command)
+        elif isinstance(effect, NeedFlush):
+            if effect.urgent:
+                self._flush_now()
+        elif isinstance(effect, Call):
+            self._calls.call(effect)
+        elif isinstance(effect, Close):
+            connection = self._connections.get(effect.conn)
+            if connection is not None and connection.transport is not None:
+                connection.transport.close()
+
+    def _send(self, connection: _Connection, command: Command) -> None:
+        try:
+            connection.send(encode(command))
+        except FrameError as error:
+            self._log(f"an answer to {connection.peer} is dropped: {error}")
+
+    def _arm(self) -> None:
+        """Set the timer; one that fires too early does no harm, one too late would."""
+        deadline = None if self._stopping else self._core.next_deadline_ms()
+        if deadline is None or (self._timer_ms is not None and self._timer_ms <= deadline):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        now_ms = self._clock_ms()
+        sleep_ms = min(max(deadline - now_ms, 0), TIMER_MS_MAX)
+        self._timer_ms = now_ms + sleep_ms
+        self._timer = self.loop.call_later(sleep_ms / 1000, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = self._timer_ms = None
+        if not self._stopping:
+            self._carry(self._core.tick(self._clock_ms()))
+
+    # The flush: one at a time, so that one answers everything appended before it began.
+
+    def _flush_periodically(self) -> None:
+        self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
+        if self._store is not None and self._store.appended_position > self._store.synced_position:
+            self._flush_now()
+
+    def _flush_now(self) -> None:
+        if self._store is None or self._stopping:
+            return
+        if self._flush is not None:
+            self._flush_again = True
+            return
+        self._flush_again = False
+        self._flush = asyncio.ensure_future(self.loop.run_in_executor(self._executor, self._store.sync))
+        self._flush.add_done_callback(self._flush_done)
+
+    def _flush_done(self, done: asyncio.Future[Any]) -> None:
+        self._flush = None
+        if done.cancelled() or self._stopping:
+            return
+        error = done.exception()
+        if error is not None:
+            self._log(f"a sync failed and is tried again: {error}")
+            self.loop.call_later(FLUSH_RETRY_MS / 1000, self._flush_now)
+            return
+        if self._flush_again:
+            self._flush_now()
+        self._carry(self._core.flushed(self._clock_ms(), done.result()))
