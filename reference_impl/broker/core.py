@@ -1,0 +1,197 @@
+"""BrokerCore: requests, closed connections, flushes and time go in, effects come out.
+
+Dispatch and timers only: each code's meaning is with its handler. No clock, socket, file or thread is known here.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Final
+
+from reference_impl.broker import admin, locks, members, offsets, persistence
+from reference_impl.broker.arrivals import deliver_due
+from reference_impl.broker.pulls import hold_period_ms, pull, scan_held
+from reference_impl.broker.request import RefusalError, Request
+from reference_impl.broker.sendback import send_back
+from reference_impl.broker.sends import send
+from reference_impl.broker.state import BrokerState, new_state
+from reference_impl.broker.timers import Timers
+from reference_impl.commands import RequestCode, ResponseCode, unsupported_remark
+from reference_impl.disk import Disk
+from reference_impl.effects import Effect, Reply
+from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
+from reference_impl.frame import Command
+from reference_impl.settings import BrokerSettings
+from reference_impl.store import Store
+
+Handler = Callable[[BrokerState, Request], list[Effect]]
+"""Answers one code: DECODE, CHECK, APPLY, REPLY."""
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.SEND_MESSAGE: send,
+    RequestCode.SEND_MESSAGE_V2: send,
+    RequestCode.SEND_BATCH_MESSAGE: send,
+    RequestCode.PULL_MESSAGE: pull,
+    RequestCode.CONSUMER_SEND_MSG_BACK: send_back,
+    RequestCode.QUERY_CONSUMER_OFFSET: offsets.query_offset,
+    RequestCode.UPDATE_CONSUMER_OFFSET: offsets.update_offset,
+    RequestCode.SEARCH_OFFSET_BY_TIMESTAMP: offsets.search_offset,
+    RequestCode.GET_MAX_OFFSET: offsets.max_offset,
+    RequestCode.GET_MIN_OFFSET: offsets.min_offset,
+    RequestCode.GET_EARLIEST_MSG_STORETIME: offsets.earliest_time,
+    RequestCode.VIEW_MESSAGE_BY_ID: offsets.view_message,
+    RequestCode.HEART_BEAT: members.heart_beat,
+    RequestCode.UNREGISTER_CLIENT: members.unregister,
+    RequestCode.GET_CONSUMER_LIST_BY_GROUP: members.member_list,
+    RequestCode.CHECK_CLIENT_CONFIG: members.check_config,
+    RequestCode.GET_CONSUMER_CONNECTION_LIST: members.consumer_connections,
+    RequestCode.GET_PRODUCER_CONNECTION_LIST: members.producer_connections,
+    RequestCode.LOCK_BATCH_MQ: locks.lock_queues,
+    RequestCode.UNLOCK_BATCH_MQ: locks.unlock_queues,
+    RequestCode.UPDATE_AND_CREATE_TOPIC: admin.create_topic,
+    RequestCode.DELETE_TOPIC_IN_BROKER: admin.delete_topic,
+    RequestCode.GET_ALL_TOPIC_CONFIG: admin.all_topics,
+    RequestCode.GET_TOPIC_STATS_INFO: admin.topic_stats,
+    RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: admin.update_group,
+    RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG: admin.all_groups,
+    RequestCode.GET_ALL_CONSUMER_OFFSET: admin.all_offsets,
+    RequestCode.GET_ALL_DELAY_OFFSET: admin.delay_offsets,
+    RequestCode.GET_BROKER_CONFIG: admin.broker_config,
+    RequestCode.GET_BROKER_RUNTIME_INFO: admin.runtime_info,
+}
+"""What this broker serves; every other code is answered REQUEST_CODE_NOT_SUPPORTED."""
+
+
+class BrokerCore:
+    """One broker without its sockets. Made by the shell for each life; tables and messages come from ``disk`` and
+    ``store``.
+
+    Everything belongs to one thread. Raises StoreDamagedError when a saved table cannot be read.
+    """
+
+    def __init__(self, settings: BrokerSettings, store: Store, disk: Disk, rng: random.Random) -> None:
+        self.settings = settings
+        self.state = new_state(settings, store, disk, rng)
+        self._timers = Timers()
+        persistence.load(self.state)
+
+    def start(self, now_ms: int) -> list[Effect]:
+        """The broker listens: set the timers, look for delayed messages, register at every NameServer."""
+        state = self.state
+        state.started_ms = now_ms
+        every = self._timers.every
+        every(self.settings.register_period_ms, lambda _: state.registrar.register(state.topics), now_ms)
+        every(self.settings.client_scan_ms, lambda now: members.expire(state, now), now_ms)
+        every(hold_period_ms(state), lambda now: scan_held(state, now), now_ms)
+        every(self.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
+        every(self.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
+        persistence.save_topics(state)
+        state.schedule.resume(state.store, now_ms)
+        return state.registrar.register(state.topics)
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Serve one request. A one-way request gets no answer, whatever happens. Clauses: prt-opaque,
+        prt-unknown-code.
+        """
+        if command.is_response:
+            return []
+        request = Request(now_ms, conn, peer, command)
+        try:
+            effects = self._serve(request)
+        except RefusalError as refusal:
+            effects = request.reply(refusal.code, refusal.fields, remark=refusal.remark)
+        if command.is_oneway:
+            return [effect for effect in effects if not _answers(effect, request)]
+        return effects
+
+    def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
+        """An outgoing Call was answered, or failed (``None``): both end the wait, the next period tries again."""
+        return self.state.registrar.answered(token)
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """A connection ended: its members are out at once, and the others are told. Clause: con-notify-ids."""
+        self.state.held.closed(conn)
+        self.state.registrar.closed(conn)
+        return members.notify(self.state, self.state.members.closed(conn))
+
+    def flushed(self, now_ms: int, position: int) -> list[Effect]:
+        """Everything before ``position`` of the log is on the disk. Clause: dur-ack-power-sf."""
+        return self.state.waiters.flushed(position)
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Do what time asks for."""
+        effects = self.state.waiters.expired(now_ms)
+        due_ms = self.state.schedule.next_due_ms()
+        if due_ms is not None and due_ms <= now_ms:
+            effects += self._deliver(now_ms)
+        return effects + self._timers.run(now_ms)
+
+    def next_deadline_ms(self) -> int | None:
+        """When ``tick`` has something to do; None before the start."""
+        times = (self._timers.next_ms, self.state.schedule.next_due_ms(), self.state.waiters.next_deadline_ms())
+        return min((time for time in times if time is not None), default=None)
+
+    def stop(self, now_ms: int) -> list[Effect]:
+        """A clean stop: save every table durably, unregister. The shell syncs the store."""
+        persistence.save_topics(self.state)
+        persistence.save_groups(self.state, durable=True)
+        persistence.save_offsets(self.state, durable=True)
+        persistence.save_schedule(self.state, durable=True)
+        return self.state.registrar.unregister()
+
+    def empty(self, now_ms: int) -> list[Effect]:
+        """Forget all that users made: topics, groups, messages, offsets, locks; whoever is connected stays
+        connected.
+        """
+        state = self.state
+        state.store.empty()
+        state.held.clear()
+        state.topics.reset()
+        state.topics.version.advance(now_ms)
+        state.groups.reset()
+        state.offsets.reset()
+        state.locks.reset()
+        state.schedule.reset()
+        persistence.save_topics(state)
+        persistence.save_groups(state, durable=False)
+        persistence.save_offsets(state, durable=False)
+        persistence.save_schedule(state, durable=False)
+        return state.registrar.register(state.topics)
+
+    def _serve(self, request: Request) -> list[Effect]:
+        handler = HANDLERS.get(request.command.code)
+        if handler is None:
+            remark = unsupported_remark(request.command.code)
+            return request.reply(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark=remark)
+        try:
+            return handler(self.state, request)
+        except StoreBusyError as error:
+            return request.reply(ResponseCode.SYSTEM_BUSY, remark=f"[PC_SYNCHRONIZED]broker busy: {error}")
+        except (RecordError, RecordTooLargeError) as error:
+            return request.reply(ResponseCode.MESSAGE_ILLEGAL, remark=str(error))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            # A body of the wrong shape or a failing disk: this request fails, the connection and the broker go on.
+            return request.reply(ResponseCode.SYSTEM_ERROR, remark=f"{type(error).__name__}: {error}")
+
+    def _deliver(self, now_ms: int) -> list[Effect]:
+        try:
+            return deliver_due(self.state, now_ms)
+        except (OSError, StoreBusyError):
+            # Progress was not advanced: the same messages are tried again.
+            self.state.schedule.postpone(now_ms)
+            return []
+
+    def _save_offsets(self, _: int) -> list[Effect]:
+        persistence.save_offsets(self.state, durable=False)
+        persistence.save_groups(self.state, durable=False)
+        return []
+
+    def _save_schedule(self, _: int) -> list[Effect]:
+        persistence.save_schedule(self.state, durable=False)
+        return []
+
+
+def _answers(effect: Effect, request: Request) -> bool:
+    """Whether an effect is the answer to this request (and not one to a held pull that it woke)."""
+    return isinstance(effect, Reply) and effect.conn == request.conn and effect.command.opaque == request.command.opaque

@@ -1,0 +1,211 @@
+"""PULL_MESSAGE: read a queue from an offset, or wait until there is something to read.
+
+What a client may rely on: records come in offset order, ``nextBeginOffset`` is after everything that was looked at,
+and a held pull is answered at once by a message it wants, or at the scan after its time. What it may not: that
+``maxMsgNums`` records come. After any refusal nothing was read and no offset was committed. Sources: RocketMQ
+PullMessageProcessor, PullRequestHoldService.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reference_impl.broker.request import RefusalError, Request, number, text
+from reference_impl.broker.state import BrokerState
+from reference_impl.commands import (
+    FAQ_TAIL,
+    PERM_READ,
+    PULL_COMMIT_OFFSET,
+    PULL_SUBSCRIPTION,
+    PULL_SUSPEND,
+    ResponseCode,
+)
+from reference_impl.delivery.filters import TAG, Accept, Subscription, acceptor, parse_expression
+from reference_impl.delivery.held import HeldPull
+from reference_impl.effects import Effect
+from reference_impl.store import Read
+
+_CODES = {
+    "FOUND": ResponseCode.SUCCESS,
+    "NO_MATCHED_MESSAGE": ResponseCode.PULL_RETRY_IMMEDIATELY,
+    "OFFSET_OVERFLOW_ONE": ResponseCode.PULL_NOT_FOUND,
+    "OFFSET_OVERFLOW_BADLY": ResponseCode.PULL_OFFSET_MOVED,
+    "OFFSET_TOO_SMALL": ResponseCode.PULL_OFFSET_MOVED,
+}
+"""Store's status to answer's code; NO_MESSAGE_IN_QUEUE depends on the offset."""
+NO_FILTER_REMARK = "The broker does not support consumer to filter message by SQL92"
+
+
+class _Pull(NamedTuple):
+    """The request's header. RocketMQ: PullMessageRequestHeader."""
+
+    group: str
+    topic: str
+    queue_id: int
+    offset: int
+    max_num: int
+    sys_flag: int
+    commit_offset: int
+    suspend_ms: int
+    sub_version: int
+    expression: str | None
+    kind: str
+
+
+def pull(state: BrokerState, request: Request) -> list[Effect]:
+    """Answer with records, with what is wrong with the offset, or later. Codes 0, 1, 16, 17, 19, 20, 21, 23 to 26."""
+    return _run(state, request, may_hold=True)
+
+
+def wake(state: BrokerState, now_ms: int, pulls: list[HeldPull]) -> list[Effect]:
+    """Run held pulls once more, this time without holding them. Called when a message came and by the hold scan."""
+    effects: list[Effect] = []
+    for held in pulls:
+        request = Request(now_ms, held.conn, held.peer, held.command)
+        try:
+            effects += _run(state, request, may_hold=False)
+        except RefusalError as refusal:
+            effects += request.reply(refusal.code, refusal.fields, remark=refusal.remark)
+    return effects
+
+
+def hold_period_ms(state: BrokerState) -> int:
+    """Time between two scans of the held pulls."""
+    settings = state.settings
+    return settings.hold_scan_ms if settings.longPollingEnable else settings.shortPollingTimeMills
+
+
+def scan_held(state: BrokerState, now_ms: int) -> list[Effect]:
+    """The periodic look at all held pulls. Clause: con-longpoll-timeout."""
+    if not state.held.count:
+        return []
+    return wake(state, now_ms, state.held.scan(now_ms, state.store.max_offset))
+
+
+def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
+    # DECODE
+    header = _decode(request)
+    # CHECK
+    _check_permissions(state, request, header)
+    accept = acceptor(_subscription(state, header))
+    # APPLY
+    found = state.store.read(header.topic, header.queue_id, header.offset, header.max_num, accept=accept)
+    if may_hold and header.sys_flag & PULL_COMMIT_OFFSET:
+        state.offsets.commit(header.group, header.topic, header.queue_id, header.commit_offset)
+    code = _code(found, header.offset)
+    # REPLY
+    waits = code == ResponseCode.PULL_NOT_FOUND and may_hold and header.sys_flag & PULL_SUSPEND
+    if waits and _hold(state, request, header, accept):
+        return []
+    fields = {
+        "suggestWhichBrokerId": "0",
+        "nextBeginOffset": str(found.next_offset),
+        "minOffset": str(found.min_offset),
+        "maxOffset": str(found.max_offset),
+    }
+    return request.reply(code, fields, found.records, found.status)
+
+
+def _decode(request: Request) -> _Pull:
+    fields = request.command.fields
+    return _Pull(
+        group=text(fields, "consumerGroup"),
+        topic=text(fields, "topic"),
+        queue_id=number(fields, "queueId"),
+        offset=number(fields, "queueOffset"),
+        max_num=number(fields, "maxMsgNums"),
+        sys_flag=number(fields, "sysFlag"),
+        commit_offset=number(fields, "commitOffset"),
+        suspend_ms=number(fields, "suspendTimeoutMillis"),
+        sub_version=number(fields, "subVersion"),
+        expression=fields.get("subscription"),
+        kind=fields.get("expressionType") or TAG,
+    )
+
+
+def _check_permissions(state: BrokerState, request: Request, header: _Pull) -> None:
+    """In RocketMQ's order: broker, group, topic, queue."""
+    if not state.settings.brokerPermission & PERM_READ:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION, f"the broker[{state.settings.brokerIP1}] pulling message is forbidden"
+        )
+    group = state.groups.find(header.group, request.now_ms)
+    if group is None:
+        raise RefusalError(
+            ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST,
+            f"subscription group [{header.group}] does not exist, {FAQ_TAIL}",
+        )
+    if not group.consume_enable:
+        raise RefusalError(ResponseCode.NO_PERMISSION, f"subscription group no permission, {header.group}")
+    topic = state.topics.get(header.topic)
+    if topic is None:
+        raise RefusalError(
+            ResponseCode.TOPIC_NOT_EXIST, f"topic[{header.topic}] not exist, apply first please! {FAQ_TAIL}"
+        )
+    if not topic.perm & PERM_READ:
+        raise RefusalError(ResponseCode.NO_PERMISSION, f"the topic[{header.topic}] pulling message is forbidden")
+    if not 0 <= header.queue_id < topic.read_queues:
+        host, port = request.peer
+        raise RefusalError(
+            ResponseCode.SYSTEM_ERROR,
+            f"queueId[{header.queue_id}] is illegal, topic:[{header.topic}] "
+            f"topicConfig.readQueueNums:[{topic.read_queues}] consumer:[/{host}:{port}]",
+        )
+    if header.max_num < 0:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"maxMsgNums is {header.max_num}; ask for 0 or more messages")
+    live = state.members.consumers.get(header.group)
+    if live is not None and live.model == "BROADCASTING" and not group.broadcast_enable:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION, f"the consumer group[{header.group}] can not consume by broadcast way"
+        )
+
+
+def _subscription(state: BrokerState, header: _Pull) -> Subscription:
+    """From the header when it carries one, else from the group's heartbeats."""
+    if header.sys_flag & PULL_SUBSCRIPTION:
+        try:
+            found = parse_expression(header.topic, header.expression, header.sub_version, header.kind)
+        except ValueError:
+            raise RefusalError(
+                ResponseCode.SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed"
+            ) from None
+    else:
+        found = _known_subscription(state, header)
+    if found.kind == "SQL92":
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
+    return found
+
+
+def _known_subscription(state: BrokerState, header: _Pull) -> Subscription:
+    if header.group not in state.members.consumers:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_EXIST, f"the consumer's group info not exist{FAQ_TAIL}")
+    found = state.members.subscription(header.group, header.topic)
+    if found is None:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_EXIST, f"the consumer's subscription not exist{FAQ_TAIL}")
+    if found.version < header.sub_version:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest")
+    return found
+
+
+def _code(found: Read, offset: int) -> ResponseCode:
+    code = _CODES.get(found.status)
+    if code is None:
+        return ResponseCode.PULL_NOT_FOUND if offset == 0 else ResponseCode.PULL_OFFSET_MOVED
+    return code
+
+
+def _hold(state: BrokerState, request: Request, header: _Pull, accept: Accept | None) -> bool:
+    settings = state.settings
+    wait_ms = header.suspend_ms if settings.longPollingEnable else settings.shortPollingTimeMills
+    return state.held.hold(
+        HeldPull(
+            request.conn,
+            request.peer,
+            request.command,
+            header.topic,
+            header.queue_id,
+            header.offset,
+            accept,
+            request.now_ms + wait_ms,
+        )
+    )

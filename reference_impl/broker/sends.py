@@ -1,0 +1,266 @@
+"""SEND_MESSAGE (10), SEND_MESSAGE_V2 (310), SEND_BATCH_MESSAGE (320): store, then answer where.
+
+What a client may rely on: SUCCESS means stored, under SYNC_FLUSH on the disk too; codes 10 to 12 mean stored; a
+queue holds what one producer sent it one after another in that order. What it may not: WAIT=false is answered
+without the flush; no answer says nothing. After a refusal nothing was stored, though the topic may have been made.
+Clauses: dur-ack-kill, dur-ack-power-sf, dur-notok-stored, sto-fifo-queue. Sources: RocketMQ SendMessageProcessor,
+AbstractSendMessageProcessor.msgCheck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
+from reference_impl.broker.persistence import save_topics
+from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.state import BrokerState
+from reference_impl.commands import (
+    FAQ_TAIL,
+    NOT_ALLOWED_SEND_TOPICS,
+    PERM_WRITE,
+    PROPERTIES_BYTES_MAX,
+    PROPERTY_CLUSTER,
+    PROPERTY_DELAY,
+    PROPERTY_WAIT,
+    RETRY_PREFIX,
+    SEND_V2_TO_V1,
+    SYS_TRANSACTION_MASK,
+    SYS_TRANSACTION_PREPARED,
+    RequestCode,
+    ResponseCode,
+)
+from reference_impl.delivery.topics import TopicConfig, dead_letter_topic, topic_complaint
+from reference_impl.effects import Effect, NeedFlush, Reply
+from reference_impl.errors import RecordError
+from reference_impl.frame import Command
+from reference_impl.message import Message, decode_batch, decode_properties, offset_message_id
+from reference_impl.store import Appended
+
+VERSION_MAX_RECONSUME = 121
+"""Clients from 3.4.9 on may name their own limit of redeliveries; older ones get the group's."""
+REGION_FIELDS = {"MSG_REGION": "DefaultRegion", "TRACE_ON": "true"}
+"""In every answer to a send; Java clients read them."""
+
+
+class SendHeader(NamedTuple):
+    """A send's header, whichever of the three codes brought it. RocketMQ: SendMessageRequestHeader."""
+
+    group: str
+    topic: str
+    model: str
+    """``defaultTopic``: the topic after whose pattern a missing one is made."""
+    queues: int
+    """``defaultTopicQueueNums``: how many queues the producer wants then."""
+    queue_id: int
+    """Negative: the broker chooses."""
+    sys_flag: int
+    born_ms: int
+    """Producer's clock."""
+    flag: int
+    properties: str
+    reconsume_times: int
+    max_reconsume: int | None
+    batch: bool
+
+
+def send(state: BrokerState, request: Request) -> list[Effect]:
+    """Store one message or a batch. Codes 0, 1, 2, 10, 13, 16, 17, 26."""
+    # DECODE
+    header = _decode(request.command)
+    # CHECK
+    made: list[Effect] = []
+    topic = _check(state, request, header, made)
+    queue_id = _queue(state, header.queue_id, topic)
+    target, target_queue, dead = _final_topic(state, request, header, queue_id)
+    messages = _messages(state, request, header, target, target_queue)
+    # APPLY
+    if dead:
+        made += make_internal_topic(state, target, 1, request.now_ms)
+    if header.batch:
+        stored, woken = store_batch(state, messages, request.now_ms)
+    else:
+        one, woken = store_message(state, messages[0], request.now_ms)
+        stored = [one]
+    # REPLY
+    waits = messages[0].properties.get(PROPERTY_WAIT) != "false"
+    return [*acknowledge(state, request, stored, target_queue, waits), *woken, *made]
+
+
+def acknowledge(
+    state: BrokerState, request: Request, stored: list[Appended], queue_id: int, waits: bool
+) -> list[Effect]:
+    """Answer where the messages are; under SYNC_FLUSH once they are on the disk, unless the message says WAIT=false."""
+    ids = [offset_message_id(state.host, one.physical_offset) for one in stored]
+    fields = {
+        "msgId": ",".join(ids),
+        "queueId": str(queue_id),
+        "queueOffset": str(stored[0].queue_offset),
+        **REGION_FIELDS,
+    }
+    command = request.command
+    ok = command.reply(ResponseCode.SUCCESS, fields)
+    if not (waits and state.settings.sync_flush) or command.is_oneway:
+        return [Reply(request.conn, ok)]
+    late = command.reply(ResponseCode.FLUSH_DISK_TIMEOUT, fields, remark="[FLUSH_DISK_TIMEOUT]the message is stored")
+    deadline_ms = request.now_ms + state.settings.syncFlushTimeout
+    state.waiters.wait(request.conn, ok, late, stored[-1].end_position, deadline_ms)
+    return [NeedFlush(urgent=True)]
+
+
+def _decode(command: Command) -> SendHeader:
+    fields: Mapping[str, str] = command.fields
+    if command.code != RequestCode.SEND_MESSAGE:
+        fields = {SEND_V2_TO_V1.get(name, name): value for name, value in fields.items()}
+    own_limit = "maxReconsumeTimes" in fields and command.version >= VERSION_MAX_RECONSUME
+    return SendHeader(
+        group=text(fields, "producerGroup"),
+        topic=text(fields, "topic"),
+        model=text(fields, "defaultTopic"),
+        queues=number(fields, "defaultTopicQueueNums"),
+        queue_id=number(fields, "queueId"),
+        sys_flag=number(fields, "sysFlag"),
+        born_ms=number(fields, "bornTimestamp"),
+        flag=number(fields, "flag"),
+        properties=fields.get("properties", ""),
+        reconsume_times=number(fields, "reconsumeTimes", 0),
+        max_reconsume=number(fields, "maxReconsumeTimes") if own_limit else None,
+        batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, "batch"),
+    )
+
+
+def _check(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
+    """Refuse what RocketMQ refuses, in its order; the topic. ``made`` gets the effects of making a missing one."""
+    complaint = topic_complaint(header.topic)
+    if complaint is not None:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, complaint, REGION_FIELDS)
+    if header.topic in NOT_ALLOWED_SEND_TOPICS:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION, f"Sending message to topic[{header.topic}] is forbidden.", REGION_FIELDS
+        )
+    topic = state.topics.get(header.topic) or _make_topic(state, request, header, made)
+    if topic.order and not state.settings.brokerPermission & PERM_WRITE:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION,
+            f"the broker[{state.settings.brokerIP1}] sending message is forbidden",
+            REGION_FIELDS,
+        )
+    if header.queue_id >= max(topic.write_queues, topic.read_queues):
+        host, port = request.peer
+        raise RefusalError(
+            ResponseCode.SYSTEM_ERROR,
+            f"request queueId[{header.queue_id}] is illegal, TopicConfig [topicName={topic.name}, "
+            f"readQueueNums={topic.read_queues}, writeQueueNums={topic.write_queues}] Producer: {host}:{port}",
+            REGION_FIELDS,
+        )
+    if header.sys_flag & SYS_TRANSACTION_MASK == SYS_TRANSACTION_PREPARED:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION,
+            f"the broker[{state.settings.brokerIP1}] sending transaction message is forbidden",
+            REGION_FIELDS,
+        )
+    return topic
+
+
+def _make_topic(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
+    """A first send makes the topic, and it stays even if the send is refused after all (as in RocketMQ)."""
+    topic = None
+    if header.topic.startswith(RETRY_PREFIX):
+        made += make_internal_topic(state, header.topic, 1, request.now_ms)
+        topic = state.topics.get(header.topic)
+    else:
+        topic = state.topics.create_by_send(header.topic, header.model, header.queues, request.now_ms)
+        if topic is not None:
+            save_topics(state)
+            made += state.registrar.register(state.topics)
+    if topic is None:
+        raise RefusalError(
+            ResponseCode.TOPIC_NOT_EXIST,
+            f"topic[{header.topic}] not exist, apply first please!{FAQ_TAIL}",
+            REGION_FIELDS,
+        )
+    return topic
+
+
+def _queue(state: BrokerState, queue_id: int, topic: TopicConfig) -> int:
+    return queue_id if queue_id >= 0 else state.rng.randrange(max(1, topic.write_queues))
+
+
+def _final_topic(state: BrokerState, request: Request, header: SendHeader, queue_id: int) -> tuple[str, int, bool]:
+    """Where the message goes: a send to a retry topic beyond its limit is a dead letter (orderly consumers give up so).
+
+    Topic, queue, and whether it is a dead letter. Source: RocketMQ SendMessageProcessor.handleRetryAndDLQ (4.9: >=).
+    """
+    if not header.topic.startswith(RETRY_PREFIX):
+        return header.topic, queue_id, False
+    name = header.topic.removeprefix(RETRY_PREFIX)
+    group = state.groups.find(name, request.now_ms)
+    if group is None:
+        raise RefusalError(
+            ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, f"subscription group not exist, {name} {FAQ_TAIL}", REGION_FIELDS
+        )
+    limit = group.retry_max if header.max_reconsume is None else header.max_reconsume
+    if header.reconsume_times >= limit:
+        return dead_letter_topic(name), 0, True
+    return header.topic, queue_id, False
+
+
+def _messages(state: BrokerState, request: Request, header: SendHeader, topic: str, queue_id: int) -> list[Message]:
+    """The messages to store. RefusalError (13) where body, properties or the batch are against the rules."""
+    properties = decode_properties(header.properties)
+    body = request.command.body
+    if len(body) > state.settings.maxMessageSize or len(header.properties.encode()) > PROPERTIES_BYTES_MAX:
+        raise _too_large(state)
+    if not header.batch:
+        return [_message(state, request, header, topic, queue_id, body, header.flag, properties)]
+    try:
+        items = decode_batch(body)
+    except RecordError as error:
+        raise RefusalError(ResponseCode.MESSAGE_ILLEGAL, str(error), REGION_FIELDS) from error
+    if not items or any(PROPERTY_DELAY in item.properties for item in items):
+        raise RefusalError(
+            ResponseCode.MESSAGE_ILLEGAL,
+            "the message is illegal: a batch holds at least one message, and none of them delayed",
+            REGION_FIELDS,
+        )
+    return [
+        _message(state, request, header, topic, queue_id, item.body, item.flag, {**item.properties, **properties})
+        for item in items
+    ]
+
+
+def _too_large(state: BrokerState) -> RefusalError:
+    return RefusalError(
+        ResponseCode.MESSAGE_ILLEGAL,
+        "the message is illegal, maybe msg body or properties length not matched. "
+        f"msg body length limit {state.settings.maxMessageSize}B, msg properties length limit 32KB.",
+        REGION_FIELDS,
+    )
+
+
+def _message(
+    state: BrokerState,
+    request: Request,
+    header: SendHeader,
+    topic: str,
+    queue_id: int,
+    body: bytes,
+    flag_: int,
+    properties: dict[str, str],
+) -> Message:
+    # 4.9 adds CLUSTER and takes WAIT away where it says what is the rule anyway.
+    properties[PROPERTY_CLUSTER] = state.settings.brokerClusterName
+    if properties.get(PROPERTY_WAIT) == "true":
+        del properties[PROPERTY_WAIT]
+    return Message(
+        topic=topic,
+        queue_id=queue_id,
+        body=body,
+        properties=properties,
+        flag=flag_,
+        sys_flag=header.sys_flag,
+        born_time_ms=header.born_ms,
+        born_host=request.peer,
+        reconsume_times=header.reconsume_times,
+    )

@@ -1,0 +1,70 @@
+"""Everything one broker knows, in one place for the handlers; no behaviour of its own.
+
+The tables are in ``delivery`` and ``redelivery``, the messages in ``store``.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from reference_impl.broker.flushing import FlushWaiters
+from reference_impl.broker.registration import Registrar
+from reference_impl.delivery.groups import GroupTable
+from reference_impl.delivery.held import HeldPulls
+from reference_impl.delivery.locks import QueueLocks
+from reference_impl.delivery.members import Members
+from reference_impl.delivery.offsets import OffsetTable
+from reference_impl.delivery.topics import TopicTable
+from reference_impl.disk import Disk
+from reference_impl.message import Host
+from reference_impl.redelivery import DelaySchedule
+from reference_impl.settings import BrokerSettings
+from reference_impl.store import Store
+
+
+@dataclass(slots=True)
+class BrokerState:
+    """All tables of one broker. Handlers read and change them; nobody else does."""
+
+    settings: BrokerSettings
+    store: Store
+    disk: Disk
+    rng: random.Random
+    """Chooses queues for sends that leave it to the broker."""
+    topics: TopicTable
+    groups: GroupTable
+    members: Members
+    offsets: OffsetTable
+    locks: QueueLocks
+    schedule: DelaySchedule
+    registrar: Registrar
+    host: Host
+    """Address in records and message ids: ``brokerIP1`` and the port that is listened on."""
+    started_ms: int = 0
+    """Broker's clock at the start."""
+    held: HeldPulls = field(default_factory=HeldPulls)
+    waiters: FlushWaiters = field(default_factory=FlushWaiters)
+
+
+def new_state(settings: BrokerSettings, store: Store, disk: Disk, rng: random.Random) -> BrokerState:
+    """The tables of a broker that has never run; ``persistence.load`` fills in what an earlier life saved."""
+    return BrokerState(
+        settings=settings,
+        store=store,
+        disk=disk,
+        rng=rng,
+        topics=TopicTable(
+            settings.brokerName,
+            settings.brokerClusterName,
+            settings.autoCreateTopicEnable,
+            settings.defaultTopicQueueNums,
+        ),
+        groups=GroupTable(settings.autoCreateSubscriptionGroup),
+        members=Members(settings.client_expiry_ms),
+        offsets=OffsetTable(),
+        locks=QueueLocks(settings.lock_expiry_ms),
+        schedule=DelaySchedule(settings.delay_levels_ms, settings.delay_scan_ms),
+        registrar=Registrar(settings),
+        host=(settings.brokerIP1, settings.listenPort),
+    )

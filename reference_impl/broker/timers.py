@@ -1,0 +1,51 @@
+"""What the broker does again and again: each job on a grid of its period.
+
+Must not know what the jobs are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from reference_impl.effects import Effect
+
+Job = Callable[[int], list[Effect]]
+"""Called with the time in ms."""
+
+
+@dataclass(slots=True)
+class _Timer:
+    period_ms: int
+    job: Job
+    next_ms: int
+
+
+@dataclass(slots=True)
+class Timers:
+    """Periodic jobs. A late tick runs each overdue job once, and the grid stays where it was."""
+
+    timers: list[_Timer] = field(default_factory=list)
+    next_ms: int | None = None
+    """When ``run`` has something to do."""
+
+    def every(self, period_ms: int, job: Job, now_ms: int) -> None:
+        """Run a job every ``period_ms``, first one period from now."""
+        self.timers.append(_Timer(period_ms, job, now_ms + period_ms))
+        self._plan()
+
+    def run(self, now_ms: int) -> list[Effect]:
+        """Run what is due."""
+        effects: list[Effect] = []
+        if self.next_ms is None or now_ms < self.next_ms:
+            return effects
+        for timer in self.timers:
+            if now_ms >= timer.next_ms:
+                missed = (now_ms - timer.next_ms) // timer.period_ms
+                timer.next_ms += (missed + 1) * timer.period_ms
+                effects += timer.job(now_ms)
+        self._plan()
+        return effects
+
+    def _plan(self) -> None:
+        self.next_ms = min(timer.next_ms for timer in self.timers)

@@ -1,0 +1,106 @@
+"""Consumer groups as configured: may they read, how often is a message tried again, are members told of each other.
+
+Must not know who is connected (``members`` does). Source: RocketMQ SubscriptionGroupConfig, SubscriptionGroupManager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference_impl.delivery.topics import DataVersion
+
+
+@dataclass(frozen=True, slots=True)
+class GroupConfig:
+    """One consumer group's configuration."""
+
+    name: str
+    consume_enable: bool = True
+    broadcast_enable: bool = True
+    orderly: bool = False
+    retry_queues: int = 1
+    """Queues of %RETRY%; 0 makes the broker drop what is sent back."""
+    retry_max: int = 16
+    """Redeliveries before the dead letter topic, unless the request names its own limit."""
+    notify_changes: bool = True
+    """Whether members are pushed code 40 when others come and go."""
+
+    def to_json(self) -> dict[str, Any]:
+        """RocketMQ's JSON shape."""
+        return {
+            "groupName": self.name,
+            "consumeEnable": self.consume_enable,
+            "consumeFromMinEnable": True,
+            "consumeBroadcastEnable": self.broadcast_enable,
+            "consumeMessageOrderly": self.orderly,
+            "retryQueueNums": self.retry_queues,
+            "retryMaxTimes": self.retry_max,
+            "brokerId": 0,
+            "whichBrokerWhenConsumeSlowly": 1,
+            "notifyConsumerIdsChangedEnable": self.notify_changes,
+            "groupSysFlag": 0,
+            "consumeTimeoutMinute": 15,
+        }
+
+    @classmethod
+    def from_json(cls, shape: dict[str, Any]) -> GroupConfig:
+        """Read RocketMQ's JSON shape; absent members get RocketMQ's defaults. KeyError without a name."""
+        return cls(
+            name=str(shape["groupName"]),
+            consume_enable=bool(shape.get("consumeEnable", True)),
+            broadcast_enable=bool(shape.get("consumeBroadcastEnable", True)),
+            orderly=bool(shape.get("consumeMessageOrderly", False)),
+            retry_queues=int(shape.get("retryQueueNums", 1)),
+            retry_max=int(shape.get("retryMaxTimes", 16)),
+            notify_changes=bool(shape.get("notifyConsumerIdsChangedEnable", True)),
+        )
+
+
+@dataclass(slots=True)
+class GroupTable:
+    """All configured groups of one broker. RocketMQ: SubscriptionGroupManager."""
+
+    auto_create: bool
+    groups: dict[str, GroupConfig] = field(default_factory=dict)
+    version: DataVersion = field(default_factory=DataVersion)
+    unsaved: bool = False
+    """A change is not in ``subscriptionGroup.json`` yet."""
+
+    def __iter__(self) -> Iterator[GroupConfig]:
+        return iter(self.groups.values())
+
+    def find(self, group: str, now_ms: int) -> GroupConfig | None:
+        """The group's configuration, made on first use where ``autoCreateSubscriptionGroup`` allows; else None."""
+        config = self.groups.get(group)
+        if config is None and self.auto_create and group:
+            config = GroupConfig(group)
+            self.put(config, now_ms)
+        return config
+
+    def put(self, config: GroupConfig, now_ms: int) -> None:
+        """Create or change a group."""
+        self.groups[config.name] = config
+        self.version.advance(now_ms)
+        self.unsaved = True
+
+    def reset(self) -> None:
+        """Forget every group."""
+        self.groups.clear()
+        self.unsaved = True
+
+    def to_json(self) -> dict[str, Any]:
+        """RocketMQ's SubscriptionGroup wrapper: ``subscriptionGroup.json`` and code 201."""
+        return {
+            "subscriptionGroupTable": {group.name: group.to_json() for group in self},
+            "dataVersion": self.version.to_json(),
+        }
+
+    def load_json(self, shape: dict[str, Any]) -> None:
+        """Take over a saved table."""
+        for entry in shape.get("subscriptionGroupTable", {}).values():
+            config = GroupConfig.from_json(entry)
+            self.groups[config.name] = config
+        version = shape.get("dataVersion", {})
+        self.version = DataVersion(int(version.get("timestamp", 0)), int(version.get("counter", 0)))

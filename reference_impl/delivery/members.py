@@ -1,0 +1,181 @@
+"""Who is there: producers and consumers by group and connection, kept alive by heartbeats.
+
+A connection that closes takes its members with it at once. A member that stays connected but sends no heartbeat is
+out at the first scan after the expiry. Must not send anything: it answers *what changed*, the broker tells the
+others. Sources: RocketMQ ConsumerManager, ProducerManager, ClientHousekeepingService.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference_impl.delivery.filters import Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """One client on one connection."""
+
+    client_id: str
+    """Chosen by the client; what 38 lists and what owns locks."""
+    conn: int
+    peer: tuple[str, int]
+    language: str = "JAVA"
+    version: int = 0
+
+
+@dataclass(slots=True)
+class ConsumerGroup:
+    """The live side of a consumer group. RocketMQ: ConsumerGroupInfo."""
+
+    consume_type: str = "CONSUME_PASSIVELY"
+    model: str = "CLUSTERING"
+    from_where: str = "CONSUME_FROM_LAST_OFFSET"
+    members: dict[int, Client] = field(default_factory=dict)
+    """By connection."""
+    seen_ms: dict[int, int] = field(default_factory=dict)
+    """Time of the last heartbeat, by connection."""
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    """By topic; the latest heartbeat of any member wins."""
+
+    def subscribe(self, wanted: Iterable[Subscription]) -> bool:
+        """Take over a heartbeat's subscriptions; whether a topic came or went."""
+        new = {subscription.topic: subscription for subscription in wanted}
+        changed = new.keys() != self.subscriptions.keys()
+        for topic, subscription in new.items():
+            old = self.subscriptions.get(topic)
+            if old is not None and old.version >= subscription.version:
+                new[topic] = old
+        self.subscriptions = new
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerReport:
+    """What one heartbeat says about one consumer group."""
+
+    group: str
+    consume_type: str
+    model: str
+    from_where: str
+    subscriptions: tuple[Subscription, ...]
+
+
+@dataclass(slots=True)
+class Members:
+    """All live clients of one broker."""
+
+    expiry_ms: int
+    consumers: dict[str, ConsumerGroup] = field(default_factory=dict)
+    producers: dict[str, dict[int, Client]] = field(default_factory=dict)
+    producers_seen_ms: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Time of the last heartbeat, by group and connection."""
+    groups_of: dict[int, set[str]] = field(default_factory=dict)
+    """Consumer and producer groups of a connection, so that its end costs no search."""
+
+    def producer_seen(self, group: str, client: Client, now_ms: int) -> None:
+        """A heartbeat named this producer group."""
+        self.producers.setdefault(group, {})[client.conn] = client
+        self.producers_seen_ms[group, client.conn] = now_ms
+        self.groups_of.setdefault(client.conn, set()).add(group)
+
+    def consumer_seen(self, report: ConsumerReport, client: Client, now_ms: int) -> bool:
+        """A heartbeat named this consumer group; whether its members or its topics changed (then 40 is due)."""
+        group = self.consumers.setdefault(report.group, ConsumerGroup())
+        known = group.members.get(client.conn)
+        joined = known is None or known.client_id != client.client_id
+        group.consume_type, group.model, group.from_where = report.consume_type, report.model, report.from_where
+        group.members[client.conn] = client
+        group.seen_ms[client.conn] = now_ms
+        self.groups_of.setdefault(client.conn, set()).add(report.group)
+        return group.subscribe(report.subscriptions) or joined
+
+    def leave(self, conn: int, consumer_group: str | None, producer_group: str | None) -> list[str]:
+        """UNREGISTER_CLIENT; the consumer groups that lost a member and still have others."""
+        if producer_group is not None:
+            self._drop_producer(producer_group, conn)
+        if consumer_group is not None and self._drop_consumer(consumer_group, conn):
+            return [consumer_group]
+        return []
+
+    def closed(self, conn: int) -> list[str]:
+        """A connection ended; the consumer groups that lost a member and still have others."""
+        lost = []
+        for group in sorted(self.groups_of.pop(conn, ())):
+            self._drop_producer(group, conn)
+            if self._drop_consumer(group, conn):
+                lost.append(group)
+        return lost
+
+    def expire(self, now_ms: int) -> set[int]:
+        """Remove whoever sent no heartbeat for longer than the expiry; their connections, to be closed.
+
+        The other members are *not* told: they see it at their next rebalance. RocketMQ: scanNotActiveChannel.
+        """
+        late = set()
+        for name, group in list(self.consumers.items()):
+            for conn in [conn for conn, seen in group.seen_ms.items() if now_ms - seen > self.expiry_ms]:
+                self._drop_consumer(name, conn)
+                late.add(conn)
+        for name, conn in [key for key, seen in self.producers_seen_ms.items() if now_ms - seen > self.expiry_ms]:
+            self._drop_producer(name, conn)
+            late.add(conn)
+        return late
+
+    def client_ids(self, group: str) -> list[str]:
+        """Live members of a consumer group."""
+        found = self.consumers.get(group)
+        return [] if found is None else [client.client_id for client in found.members.values()]
+
+    def connections(self, group: str) -> list[int]:
+        """Connections of a consumer group's members."""
+        found = self.consumers.get(group)
+        return [] if found is None else list(found.members)
+
+    def subscription(self, group: str, topic: str) -> Subscription | None:
+        """What the group's members said they want of a topic."""
+        found = self.consumers.get(group)
+        return None if found is None else found.subscriptions.get(topic)
+
+    def _drop_consumer(self, name: str, conn: int) -> bool:
+        group = self.consumers.get(name)
+        if group is None or group.members.pop(conn, None) is None:
+            return False
+        del group.seen_ms[conn]
+        self._forget(conn, name)
+        if not group.members:
+            del self.consumers[name]
+            return False
+        return True
+
+    def _drop_producer(self, name: str, conn: int) -> None:
+        clients = self.producers.get(name)
+        if clients is None or clients.pop(conn, None) is None:
+            return
+        del self.producers_seen_ms[name, conn]
+        self._forget(conn, name)
+        if not clients:
+            del self.producers[name]
+
+    def _forget(self, conn: int, name: str) -> None:
+        still = conn in self.producers.get(name, ()) or (
+            name in self.consumers and conn in self.consumers[name].members
+        )
+        names = self.groups_of.get(conn)
+        if names is not None and not still:
+            names.discard(name)
+            if not names:
+                del self.groups_of[conn]
+
+
+def connection_json(client: Client) -> dict[str, Any]:
+    """RocketMQ's Connection, for codes 203 and 204."""
+    host, port = client.peer
+    return {
+        "clientId": client.client_id,
+        "clientAddr": f"{host}:{port}",
+        "language": client.language,
+        "version": client.version,
+    }

@@ -1,0 +1,196 @@
+"""The broker's topics: configuration, creation on first use, the version that NameServers compare.
+
+Must not know requests, connections or files: handlers call it, ``broker.persistence`` saves it.
+Sources: RocketMQ TopicConfig, TopicConfigManager, TopicValidator.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference_impl.commands import (
+    DLQ_PREFIX,
+    OFFSET_MOVED_EVENT,
+    PERM_INHERIT,
+    PERM_READ,
+    PERM_WRITE,
+    RETRY_PREFIX,
+    SCHEDULE_TOPIC,
+    SELF_TEST_TOPIC,
+    SYSTEM_TOPICS,
+    TBW102,
+    TOPIC_CHARS_MAX,
+)
+
+_TOPIC_PATTERN = re.compile(r"[%|a-zA-Z0-9_-]+")
+SYSTEM_PREFIX = "rmq_sys_"
+SCHEDULE_QUEUES = 18
+"""Queues of the schedule topic: one per delay level of the default ladder; a longer ladder adds queues."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicConfig:
+    """One topic of this broker, as ``topics.json`` and REGISTER_BROKER hold it."""
+
+    name: str
+    read_queues: int = 8
+    write_queues: int = 8
+    perm: int = PERM_READ | PERM_WRITE
+    """Bit mask: 4 read, 2 write, 1 inherit (may stand model for topics created on first use)."""
+    sys_flag: int = 0
+    order: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """RocketMQ's JSON shape."""
+        return {
+            "topicName": self.name,
+            "readQueueNums": self.read_queues,
+            "writeQueueNums": self.write_queues,
+            "perm": self.perm,
+            "topicFilterType": "SINGLE_TAG",
+            "topicSysFlag": self.sys_flag,
+            "order": self.order,
+        }
+
+    @classmethod
+    def from_json(cls, shape: dict[str, Any]) -> TopicConfig:
+        """Read RocketMQ's JSON shape; absent members get RocketMQ's defaults."""
+        return cls(
+            name=str(shape["topicName"]),
+            read_queues=int(shape.get("readQueueNums", 16)),
+            write_queues=int(shape.get("writeQueueNums", 16)),
+            perm=int(shape.get("perm", PERM_READ | PERM_WRITE)),
+            sys_flag=int(shape.get("topicSysFlag", 0)),
+            order=bool(shape.get("order", False)),
+        )
+
+
+@dataclass(slots=True)
+class DataVersion:
+    """What a NameServer compares to see whether the topics changed. RocketMQ: DataVersion."""
+
+    timestamp_ms: int = 0
+    counter: int = 0
+
+    def advance(self, now_ms: int) -> None:
+        """Count one change, made at ``now_ms``."""
+        self.timestamp_ms = now_ms
+        self.counter += 1
+
+    def to_json(self) -> dict[str, int]:
+        """RocketMQ's JSON shape."""
+        return {"counter": self.counter, "stateVersion": 0, "timestamp": self.timestamp_ms}
+
+
+def topic_complaint(topic: str) -> str | None:
+    """Why a name cannot be a topic's, in RocketMQ 4.9's words; None when it can. RocketMQ: TopicValidator."""
+    if not topic.strip():
+        return "The specified topic is blank."
+    if not _TOPIC_PATTERN.fullmatch(topic):
+        return "The specified topic contains illegal characters, allowing only ^[%|a-zA-Z0-9_-]+$"
+    if len(topic) > TOPIC_CHARS_MAX:
+        return "The specified topic is longer than topic max length."
+    return None
+
+
+def is_system(topic: str) -> bool:
+    """Whether the topic belongs to the broker itself."""
+    return topic in SYSTEM_TOPICS or topic.startswith(SYSTEM_PREFIX)
+
+
+@dataclass(slots=True)
+class TopicTable:
+    """All topics of one broker. RocketMQ: TopicConfigManager."""
+
+    broker_name: str
+    cluster_name: str
+    auto_create: bool
+    default_queues: int
+    topics: dict[str, TopicConfig] = field(default_factory=dict)
+    version: DataVersion = field(default_factory=DataVersion)
+
+    def __post_init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Only the topics that every broker is born with."""
+        both = PERM_READ | PERM_WRITE
+        model = both | PERM_INHERIT if self.auto_create else both
+        born = (
+            TopicConfig(TBW102, self.default_queues, self.default_queues, model),
+            TopicConfig(SELF_TEST_TOPIC, 1, 1),
+            TopicConfig(self.cluster_name, 16, 16, both | PERM_INHERIT),
+            TopicConfig(self.broker_name, 1, 1, both | PERM_INHERIT),
+            TopicConfig(OFFSET_MOVED_EVENT, 1, 1),
+            TopicConfig(SCHEDULE_TOPIC, SCHEDULE_QUEUES, SCHEDULE_QUEUES),
+        )
+        self.topics = {topic.name: topic for topic in born}
+
+    def __iter__(self) -> Iterator[TopicConfig]:
+        return iter(self.topics.values())
+
+    def get(self, topic: str) -> TopicConfig | None:
+        """One topic's configuration, None when the broker does not have it."""
+        return self.topics.get(topic)
+
+    def put(self, config: TopicConfig, now_ms: int) -> bool:
+        """Create or change a topic; whether anything changed (only then the version advances)."""
+        if self.topics.get(config.name) == config:
+            return False
+        self.topics[config.name] = config
+        self.version.advance(now_ms)
+        return True
+
+    def remove(self, topic: str, now_ms: int) -> bool:
+        """Forget a topic; whether it was there."""
+        if self.topics.pop(topic, None) is None:
+            return False
+        self.version.advance(now_ms)
+        return True
+
+    def create_by_send(self, topic: str, model: str, queues: int, now_ms: int) -> TopicConfig | None:
+        """A first send makes the topic after its model's pattern; None where the model does not allow it.
+
+        ``queues`` is what the producer asks for. RocketMQ: TopicConfigManager.createTopicInSendMessageMethod.
+        """
+        pattern = self.topics.get(model)
+        if pattern is None or not pattern.perm & PERM_INHERIT:
+            return None
+        count = max(0, min(queues, pattern.write_queues))
+        config = TopicConfig(topic, count, count, pattern.perm & ~PERM_INHERIT, pattern.sys_flag)
+        self.put(config, now_ms)
+        return config
+
+    def create_internal(self, topic: str, queues: int, now_ms: int) -> bool:
+        """Retry and dead-letter topics are made by the broker itself; whether it was new."""
+        if topic in self.topics:
+            return False
+        return self.put(TopicConfig(topic, queues, queues), now_ms)
+
+    def to_json(self) -> dict[str, Any]:
+        """RocketMQ's TopicConfigSerializeWrapper: ``topics.json``, code 21, part of REGISTER_BROKER."""
+        return {
+            "topicConfigTable": {topic.name: topic.to_json() for topic in self},
+            "dataVersion": self.version.to_json(),
+        }
+
+    def load_json(self, shape: dict[str, Any]) -> None:
+        """Take over a saved table; topics that every broker is born with are kept where the file lacks them."""
+        for entry in shape.get("topicConfigTable", {}).values():
+            config = TopicConfig.from_json(entry)
+            self.topics[config.name] = config
+        version = shape.get("dataVersion", {})
+        self.version = DataVersion(int(version.get("timestamp", 0)), int(version.get("counter", 0)))
+
+
+def retry_topic(group: str) -> str:
+    """Where a group's failed messages come back."""
+    return RETRY_PREFIX + group
+
+
+def dead_letter_topic(group: str) -> str:
+    """Where messages go that failed too often."""
+    return DLQ_PREFIX + group
