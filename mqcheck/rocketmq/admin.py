@@ -231,7 +231,7 @@ class Admin:
         broker_id: int = 0,
         master: bool = True,
     ) -> Reading:
-        """Read a queue from min to max; writes ``readings`` and ``final_log``. ``broker`` None: the node's own group."""
+        """Read a queue from min to max; writes ``readings`` and ``final_log``. ``broker`` None: by the node's name."""
         place = MessageQueue(topic, broker or _broker_of(node), queue)
         reader = QueueReader(self.client, ReadTarget(node, self.address(node), place, reading))
         return await reader.read(broker_id, master)

@@ -25,7 +25,7 @@ async def lock_request(
     group: str,
     member: str,
 ) -> tuple[str, frozenset[MessageQueue]]:
-    """Ask and record; gives the outcome and the queues granted (or given back). Never raises for the broker's doings."""
+    """Ask and record; gives the outcome and the queues granted (or given back); never raises for the broker."""
     recorder = client.recorder
     ops = [_began(client, kind, queue, node, group, member) for queue in queues]
     code = RequestCode.LOCK_BATCH_MQ if kind == "lock" else RequestCode.UNLOCK_BATCH_MQ

@@ -20,6 +20,9 @@ FromWhere = Literal["first", "last"]
 ListenerResult = Literal["success", "later", "suspend", "exception"]
 """A listener's verdict: done, RECONSUME_LATER, SUSPEND_CURRENT_QUEUE_A_MOMENT (orderly), or it raised."""
 
+RawOutcome = Literal["ok", "none", "unsent", "closed"]
+"""What came back to a raw request: answers, silence, nothing (no connection), or the end of the connection."""
+
 Encoding = Literal["json", "binary"]
 """Which of the two header encodings a request is written in."""
 
@@ -66,10 +69,12 @@ class ClientSettings:
     """Pause of a pull loop whose cache is full."""
     local_retry_ms: int = 5_000
     """Pause before a message whose send-back failed is given to the listener again."""
+    close_wait_ms: int = 5_000
+    """How long a closing consumer waits for running listeners."""
     orderly_suspend_ms: int = 1_000
     """Pause of a queue after an orderly listener said suspend."""
     lock_retry_ms: int = 3_000
-    """Pause before an orderly queue whose lock was refused or lost is tried again."""
+    """Pause before an orderly consumer whose lock was refused or lost rebalances again."""
     async_outstanding: int = 64
     """Asynchronous sends of one producer that may be under way at once."""
     delay_levels_ms: tuple[int, ...] = DELAY_LEVELS_MS
@@ -244,7 +249,7 @@ class PullAnswer:
 class RawAnswer:
     """What came back to a raw request."""
 
-    outcome: Literal["ok", "none", "unsent", "closed"]
+    outcome: RawOutcome
     """ok = at least one answer; none = silence until the deadline; closed = the connection ended first."""
     answers: int
     code: int | None = None

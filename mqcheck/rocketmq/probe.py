@@ -11,7 +11,7 @@ from mqcheck.errors import FrameError
 from mqcheck.history.recorder import Recorder
 from mqcheck.rocketmq.connection import Peer, split_address
 from mqcheck.rocketmq.frame import Command, FrameReader
-from mqcheck.rocketmq.models import RawAnswer
+from mqcheck.rocketmq.models import RawAnswer, RawOutcome
 
 PROBE_OPAQUE = 4711
 """The opaque of a raw request; a probe's connection carries no other."""
@@ -33,7 +33,7 @@ class ProbeProtocol(asyncio.Protocol):
         self._reader = FrameReader()
         self._transport: asyncio.Transport | None = None
 
-    async def run(self, data: bytes, deadline_s: float) -> str:
+    async def run(self, data: bytes, deadline_s: float) -> RawOutcome:
         """Connect, send, collect until the deadline or the end; gives ok, none, closed or unsent."""
         loop = asyncio.get_running_loop()
         try:

@@ -64,7 +64,8 @@ async def ask_route(
 ) -> RouteAnswer:
     """Ask for a route on an open connection and write its rows; never raises for what the NameServer does.
 
-    One row per broker that the answer lists and one per broker in ``known`` that it does not; they share ``invoked`` and ``returned``.
+    One row per broker that the answer lists and one per broker in ``known`` that it does not; they share
+    ``invoked`` and ``returned``.
     """
     rows = _Rows(recorder, connection.peer.node, topic, known)
     command = Command(code=RequestCode.GET_ROUTEINFO_BY_TOPIC, fields={"topic": topic})
