@@ -79,7 +79,7 @@ QUICK: Final = Profile(
         "reference.lockExpiryMs": 8_000,
         "flushConsumerOffsetInterval": 500,
         "flushDelayOffsetInterval": 500,
-        "messageDelayLevel": "200ms 500ms 700ms 1s 1500ms 2s 2500ms 3s 3500ms 4s 4500ms 5s 5500ms 6s 6500ms 7s 7500ms 8s",
+        "messageDelayLevel": "200ms 500ms 700ms 1s 1500ms 2s 2500ms 3s 3500ms 4s 4500ms 5s 5500ms 6s 6500ms 7s 8s 9s",
     },
     client=ClientSettings(
         heartbeat_ms=1_000,

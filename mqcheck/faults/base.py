@@ -150,7 +150,7 @@ class FaultControl:
         for fault in reversed(self.active):
             try:
                 await self.heal(fault)
-            except Exception as error:  # noqa: BLE001 - the others must be healed all the same
+            except Exception as error:  # the others must be healed all the same
                 failures.append(f"{fault}: {error}")
         if failures:
             raise FaultError("not healed: " + "; ".join(failures))

@@ -149,7 +149,7 @@ class Node(Victim, Protocol):
         ...
 
     async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
-        """Make every fsync slow or failing (defaults: healthy); what the disk has counted so far."""
+        """Make every fsync slow or failing (defaults: healthy); what the disk has counted since the last call."""
         ...
 
 
