@@ -29,6 +29,10 @@ class File(Protocol):
     def size(self) -> int:
         """Bytes appended so far."""
 
+    @property
+    def synced_size(self) -> int:
+        """Bytes that are known to be on the disk; 0 where nobody wrote that down."""
+
     def append(self, data: bytes | memoryview) -> int:
         """Write all of ``data`` at the end and return the position it got; on ``OSError`` the size has not changed."""
 

@@ -83,6 +83,10 @@ class _FaultyFile:
     def size(self) -> int:
         return self._inner.size
 
+    @property
+    def synced_size(self) -> int:
+        return self._inner.synced_size
+
     def truncate(self, size: int) -> None:
         self._inner.truncate(size)
 

@@ -117,6 +117,10 @@ class _MemoryFile:
     def size(self) -> int:
         return len(self._image.cached)
 
+    @property
+    def synced_size(self) -> int:
+        return len(self._image.durable or b"")
+
     def append(self, data: bytes | memoryview) -> int:
         self._check_alive()
         at = len(self._image.cached)
@@ -127,7 +131,7 @@ class _MemoryFile:
     def write_at(self, at: int, data: bytes | memoryview) -> None:
         self._check_alive()
         end = at + len(data)
-        if at < len(self._image.durable or b"") or end > len(self._image.cached):
+        if at < self.synced_size or end > len(self._image.cached):
             raise ValueError(f"{self._name}: bytes {at}..{end} are not within the unsynced part")
         self._image.cached[at:end] = data
         self._image.dirty.append((at, end))

@@ -145,6 +145,10 @@ class _RealFile:
     def size(self) -> int:
         return self._size
 
+    @property
+    def synced_size(self) -> int:
+        return self._synced
+
     def append(self, data: bytes | memoryview) -> int:
         at = self._size
         try:

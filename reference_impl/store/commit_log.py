@@ -10,8 +10,9 @@ owner. ``empty`` and ``close`` wait for a running sync.
 
 Failed syncs: after an error of ``fsync`` the kernel may drop the written pages and report success next time. So all
 bytes that are not synced are kept in memory as well (at most ``UNSYNCED_BYTES_MAX``, then appends are refused), and
-the next sync writes them again before it asks the disk. RocketMQ does worse here: it logs the error and counts the
-bytes as flushed (apache/rocketmq#2706).
+the next sync writes them again before it asks the disk. Recovery does the same with what it read, since the process
+that failed to sync may have been killed. RocketMQ does worse: it logs the error and counts the bytes as flushed
+(apache/rocketmq#2706).
 
 Clauses: sto-recover-no-ghost, dur-ack-kill, dur-ack-power-sf (the part of the disk).
 Source: rocketmq CommitLog, MappedFileQueue, DefaultAppendMessageCallback.
@@ -27,7 +28,7 @@ from dataclasses import dataclass
 
 from reference_impl.disk import Disk, File
 from reference_impl.errors import RecordTooLargeError, StoreBusyError
-from reference_impl.message import BLANK_BYTES_MIN, encode_blank
+from reference_impl.message import BLANK_BYTES_MIN, encode_blank, peek_record
 from reference_impl.store.scan import Scanned, Scanner
 
 FOLDER = "commitlog/"
@@ -211,12 +212,20 @@ class CommitLog:
             file = self._disk.open_file(name)
             self._segments.append(_Segment(start, file))
             self._starts.append(start)
-            self._appended = start + _scan_file(file, start, scanner, found)
-            if self._appended < start + file.size:
+            valid = _scan_file(file, start, scanner, found)
+            self._appended = start + valid
+            if valid < file.size:
                 # Later files go first: if this is interrupted, what is left still ends the log at the same place.
                 self._disk.remove(*reversed(names[index + 1 :]))
-                file.truncate(self._appended - start)
+            _write_unsynced_again(file, valid)
+            if valid < file.size:
+                file.truncate(valid)
                 return
+
+
+def _write_unsynced_again(file: File, end: int) -> None:
+    for at in range(file.synced_size, end, _WINDOW_BYTES):
+        file.write_at(at, file.read(at, min(_WINDOW_BYTES, end - at)))
 
 
 def _scan_file(file: File, start: int, scanner: Scanner, found: Callable[[Scanned], bool]) -> int:
@@ -227,10 +236,10 @@ def _scan_file(file: File, start: int, scanner: Scanner, found: Callable[[Scanne
         buffer = memoryview(file.read(done, window))
         at = _scan_window(buffer, start + done, scanner, found)
         if at == 0:
-            if len(buffer) < window:
+            size, _ = peek_record(buffer)
+            if not window < size <= file.size - done:
                 return done
-            # A record longer than the window, or a bad one: only the whole rest of the file can tell.
-            window = file.size - done + 1
+            window = size  # a record longer than the window, perhaps: the next round has it whole
             continue
         done += at
         window = _WINDOW_BYTES

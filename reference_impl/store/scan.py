@@ -67,7 +67,8 @@ class Scanner:
         """The valid record at ``buffer[at]``, which is ``position`` of the commit log, or None if there is none.
 
         Valid: whole, of a known kind, with lengths that add up, a body that has its checksum, and its own position
-        inside it (so that bytes left over from an earlier file are not taken for records).
+        inside it (so that bytes left over from an earlier file are not taken for records). As in RocketMQ no checksum
+        covers topic and properties; files grow without holes, so a crash cuts a record and does not blank its end.
         """
         room = len(buffer) - at
         if room < BLANK_BYTES_MIN:

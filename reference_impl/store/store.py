@@ -291,11 +291,11 @@ def _choose(
     taken = 0
     end = min(len(queue.positions), start + SCANNED_MESSAGES_MAX)
     for index in range(start, end):
-        if accept is not None and not accept(queue.tags_codes[index]):
-            continue
         size = queue.sizes[index]
         if chosen and (len(chosen) >= max_num or taken + size > max_bytes):
             return chosen, index - start
+        if accept is not None and not accept(queue.tags_codes[index]):
+            continue
         chosen.append(index)
         taken += size
     return chosen, end - start

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from reference_impl.disk import FaultyDisk, MemoryDisk
+
+
+@pytest.fixture
+def slept() -> list[float]:
+    return []
+
+
+@pytest.fixture
+def disk(slept: list[float]) -> FaultyDisk:
+    return FaultyDisk(MemoryDisk(), slept.append)
+
+
+def test_without_a_fault_it_is_the_inner_disk(disk: FaultyDisk, slept: list[float]) -> None:
+    file = disk.open_file("commitlog/0")
+    assert file.append(b"abc") == 0
+    assert (file.name, file.size, file.read(1, 9)) == ("commitlog/0", 3, b"bc")
+    assert file.sync() == 3
+    file.append(b"de")
+    file.write_at(3, b"DE")
+    file.truncate(4)
+    file.close()
+    disk.replace("config/t.json", b"{}", durable=True)
+    assert disk.read_file("config/t.json") == b"{}"
+    assert disk.list() == ["commitlog/0", "config/t.json"]
+    disk.remove("config/t.json")
+    disk.close()
+    assert disk.list("c") == ["commitlog/0"]
+    assert disk.read_file("commitlog/0") == b"abcD"
+    assert slept == []
+
+
+def test_a_delay_holds_up_each_sync_of_the_log_alone(disk: FaultyDisk, slept: list[float]) -> None:
+    log, other = disk.open_file("commitlog/0"), disk.open_file("index/0")
+    disk.fsync_delay_ms = 250
+    log.sync()
+    other.sync()
+    disk.replace("config/t.json", b"{}", durable=True)
+    assert slept == [0.25]
+
+
+def test_an_error_reaches_the_caller_and_never_the_disk(disk: FaultyDisk) -> None:
+    file = disk.open_file("commitlog/0")
+    file.append(b"abc")
+    disk.fsync_error = True
+    with pytest.raises(OSError, match="fault injected"):
+        file.sync()
+    inner = disk.inner
+    assert isinstance(inner, MemoryDisk)
+    assert inner.crash(power=True, rng=random.Random(1)) == 3
+
+
+def test_switched_off_the_sync_succeeds_again(disk: FaultyDisk) -> None:
+    file = disk.open_file("commitlog/0")
+    file.append(b"abc")
+    disk.fsync_error = True
+    with pytest.raises(OSError, match="fault injected"):
+        file.sync()
+    disk.fsync_error = False
+    assert file.sync() == 3
