@@ -15,6 +15,7 @@ import pytest
 from mqcheck.exits import HARNESS
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, VIOLATED, Verdict
 from mqcheck.plan import EVERYTHING_ELSE, PREFIX, Pair, Planned
+from mqcheck.report.junit import with_property
 from mqcheck.report.outcomes import Outcome
 
 EVIDENCE_LINES_MAX: Final = 5
@@ -108,7 +109,7 @@ class VerdictItem(pytest.Item):
         return self.config.rootpath / PREFIX, None, f"{self.pair.scenario}.{self.pair.guarantee}"
 
     def _property(self, name: str, value: str) -> None:
-        self.user_properties = [*(pair for pair in self.user_properties if pair[0] != name), (name, value)]
+        self.user_properties = with_property(self.user_properties, name, value)
 
 
 def judgement(pair: Pair, outcome: Outcome, *, strict: bool) -> tuple[str, str]:

@@ -105,8 +105,15 @@ def resolve(
     return {setting.name: _resolve_one(setting, command_line, environ, files) for setting in SETTINGS}
 
 
-def settle(resolved: Mapping[str, Resolved], base: Path) -> Settings:
-    """The values as one object; relative folders are taken from ``base``. Raises SettingsError."""
+def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings:
+    """The values as one object. Raises SettingsError.
+
+    Relative folders are taken from ``here`` when the command line or the environment gave them, from ``base`` when a file did.
+    """
+
+    def start(name: str) -> Path:
+        return here if resolved[name].source.startswith(("command", "environment")) else base
+
     value = {name: one.value for name, one in resolved.items()}
     if value["profile"] not in PROFILES:
         raise SettingsError(f"profile {value['profile']!r} is none of {', '.join(PROFILES)}; say --mqcheck-profile quick")
@@ -121,10 +128,10 @@ def settle(resolved: Mapping[str, Resolved], base: Path) -> Settings:
         profile=value["profile"],
         seed=value["seed"],
         select=tuple(value["select"]),
-        report=base / value["report"] if value["report"] else None,
+        report=start("report") / value["report"] if value["report"] else None,
         sabotage=value["sabotage"],
         odd=value["odd"],
-        specs=tuple(base / folder for folder in value["specs"]),
+        specs=tuple(start("specs") / folder for folder in value["specs"]),
         strict=value["strict"],
         concurrency=value["concurrency"],
     )

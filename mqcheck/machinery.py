@@ -1,0 +1,208 @@
+"""What a run is made of: its identity and folder, its target, scenarios, guarantees, runner and judge.
+
+The one place that joins the plugin to the rest of the kit; imported only when a run is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from mqcheck.errors import MissingToolError, SettingsError
+from mqcheck.plan import Planned, plan
+from mqcheck.session import SCENARIOS_PER_CORE, Machinery, RunOne
+from mqcheck.settings import SEED_MAX, Settings
+from mqcheck.specs import Specs, load_specs
+
+if TYPE_CHECKING:
+    from mqcheck.runner import Stage
+    from mqcheck.scenarios.base import Scenario
+    from mqcheck.targets.base import Target
+
+KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
+"""What a run imports beyond the bare package."""
+OWN_NAMES: Final = frozenset(
+    {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
+)
+"""Everything a run leaves in its folder; a folder with anything else in it is not ours to clear."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run's identity; the controller makes it, workers are told it."""
+
+    id: str
+    folder: Path
+    seed: int
+    started: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """Everything a session needs, made by ``load``."""
+
+    specs: Specs
+    planned: tuple[Planned, ...]
+    machinery: Machinery
+    target_version: str
+
+
+def require_kit() -> None:
+    """Raises MissingToolError that names what to install when the bare package stands alone."""
+    missing = [name for name in KIT_MODULES if find_spec(name) is None]
+    if missing:
+        raise MissingToolError(
+            f'--mqcheck needs the kit, and {", ".join(missing)} cannot be imported: pip install "mqcheck[kit]"'
+        )
+
+
+def new_run(settings: Settings, base: Path) -> Run:
+    """A fresh identity: the seed given or drawn, the folder given or ``base/.mqcheck/<id>``. Makes nothing."""
+    now = datetime.now(UTC)
+    seed = settings.seed if settings.seed is not None else secrets.randbelow(SEED_MAX + 1)
+    run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return Run(run_id, settings.report or base / ".mqcheck" / run_id, seed, now.isoformat(timespec="seconds"))
+
+
+def prepare_folder(run: Run, base: Path) -> None:
+    """Makes the run's folder; an earlier run's leavings are cleared, anybody else's files are a SettingsError."""
+    import shutil
+
+    folder = run.folder
+    if folder.exists():
+        strange = sorted(path.name for path in folder.iterdir() if path.name not in OWN_NAMES)
+        if strange:
+            raise SettingsError(
+                f"--mqcheck-report {folder} holds {strange[0]!r}, which no run of mqcheck made: name an empty folder"
+            )
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "assigned").mkdir()
+    home = base / ".mqcheck"
+    if folder.parent == home:
+        (home / ".gitignore").write_text("*\n", encoding="utf-8")
+        point_latest(home, folder)
+
+
+def point_latest(home: Path, folder: Path) -> None:
+    """``.mqcheck/latest`` becomes a link to the run's folder; skipped where the system has no links."""
+    link = home / f"latest.{os.getpid()}"
+    try:
+        link.symlink_to(folder.name, target_is_directory=True)
+        link.replace(home / "latest")
+    except OSError:
+        link.unlink(missing_ok=True)
+
+
+def concurrency(settings: Settings, workers: int) -> int:
+    """Scenarios at once in one process of ``workers``."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return settings.concurrency or max(2, SCENARIOS_PER_CORE * cores // workers)
+
+
+def known_targets(extra: Mapping[str, Target]) -> dict[str, Target]:
+    """The kit's own targets and those of plugins, by name; a plugin's may not take a name of ours."""
+    from mqcheck.targets.reference import ReferenceTarget
+
+    targets: dict[str, Target] = {"reference": ReferenceTarget()}
+    for name, target in extra.items():
+        if name in targets:
+            raise SettingsError(f"target {name!r} of a plugin has the name of one of mqcheck's own: choose another")
+        targets[name] = target
+    return targets
+
+
+def choose_target(targets: Mapping[str, Target], name: str) -> Target:
+    """The target of that name. Raises SettingsError that lists all."""
+    if name not in targets:
+        raise SettingsError(f"no target is called {name!r}; there are {', '.join(sorted(targets))}")
+    return targets[name]
+
+
+def load(settings: Settings, run: Run, target: Target) -> Kit:
+    """The real kit for one target. Raises UserError for anything that cannot be used; starts nothing."""
+    from mqcheck.judge.process import JudgeProcess
+    from mqcheck.links.toxiproxy import find_binary
+    from mqcheck.profile import profile_named
+    from mqcheck.runner import run_scenario
+    from mqcheck.scenarios.base import all_scenarios
+
+    find_binary()
+    specs = load_specs(settings.specs)
+
+    @asynccontextmanager
+    async def open_runner() -> AsyncIterator[RunOne]:
+        with _stage() as stage:
+
+            async def run_one(scenario: Scenario, folder: Path) -> None:
+                await run_scenario(
+                    scenario,
+                    target,
+                    profile_named(settings.profile),
+                    run.seed,
+                    folder,
+                    run=run.id,
+                    stage=stage,
+                    sabotage=settings.sabotage,
+                    odd=settings.odd,
+                    replay=replay(settings, run, scenario.name),
+                )
+
+            yield run_one
+
+    return Kit(
+        specs=specs,
+        planned=plan(all_scenarios().values(), specs, settings.select),
+        machinery=Machinery(open_runner, lambda: JudgeProcess(settings.specs)),
+        target_version=target.version,
+    )
+
+
+def replay(settings: Settings, run: Run, scenario: str) -> str:
+    """The command that repeats one scenario with the same plan."""
+    words = ["pytest --mqcheck", f"--mqcheck-target {settings.target}", f"--mqcheck-profile {settings.profile}"]
+    words.append(f"--mqcheck-seed {run.seed}")
+    if settings.sabotage:
+        words.append(f"--mqcheck-sabotage {settings.sabotage}")
+    if settings.odd:
+        words.append(f"--mqcheck-odd {settings.odd}")
+    words.extend(f"--mqcheck-specs {shlex.quote(str(folder))}" for folder in settings.specs)
+    return " ".join([*words, f"--mqcheck-select {shlex.quote(scenario)}"])
+
+
+@contextmanager
+def _stage() -> Iterator[Stage]:
+    """What scenarios share: the guard process and the Toxiproxy server; ended in the order that leaves nothing behind."""
+    from mqcheck.guard import Guard
+    from mqcheck.links.toxiproxy import ToxiproxyServer
+    from mqcheck.runner import real_stage
+
+    guard = Guard()
+    try:
+        server = ToxiproxyServer.start(on_start=guard.process)
+        try:
+            yield real_stage(server, guard)
+        finally:
+            server.stop()
+    finally:
+        guard.close()
+
+
+def as_input(run: Run, workers: int) -> dict[str, Any]:
+    """What a worker is told, in types that travel."""
+    return {"id": run.id, "folder": str(run.folder), "seed": run.seed, "started": run.started, "workers": workers}
+
+
+def from_input(data: Mapping[str, Any]) -> Run:
+    """The run that ``as_input`` described."""
+    return Run(data["id"], Path(data["folder"]), data["seed"], data["started"])

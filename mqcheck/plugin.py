@@ -1,0 +1,106 @@
+"""pytest's door to mqcheck: options, hook specifications, and nothing else unless ``--mqcheck`` is given.
+
+pytest loads this file at every start, so it imports only what the options need (less than 30 ms, measured by
+``benchmarks/plugin_import.py``). What a run does is in ``conformance``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mqcheck.settings import Resolved, Settings
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """One option and one ini option for each setting.
+
+    https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addoption
+    """
+    from mqcheck.settings import SETTINGS
+
+    group = parser.getgroup("mqcheck", "conformance and chaos testing of message queues")
+    group.addoption(
+        "--mqcheck",
+        action="store_true",
+        default=False,
+        help="Run the conformance suite: alone, or with the tests of the paths given.",
+    )
+    for setting in SETTINGS:
+        action: dict[str, Any] = {"flag": {"action": "store_true"}, "list": {"action": "append", "metavar": setting.metavar}}.get(
+            setting.kind, {"metavar": setting.metavar}
+        )
+        if setting.kind == "number":
+            action = {"metavar": setting.metavar, "type": int}
+        group.addoption(setting.option, dest=setting.dest, default=None, help=setting.help, **action)
+        parser.addini(setting.dest, f"default of {setting.option}", type="args" if setting.kind == "list" else "string")
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Hooks that other plugins and conftests may implement."""
+    from mqcheck import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """Look at ``--dist`` before xdist puts its own default in its place."""
+    if asked_for(config):
+        from mqcheck.scheduler import SPLITTING_MODES
+
+        option = config.option
+        mode = "load" if getattr(option, "distload", False) else getattr(option, "dist", "no")
+        if mode in SPLITTING_MODES:
+            raise pytest.UsageError(
+                f"--dist {mode} would split the items of one scenario over workers: leave it out, -n alone is enough"
+            )
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Take the suite's ids off the arguments, and switch the suite on where it is asked for."""
+    if not asked_for(config):
+        return
+    from mqcheck.errors import UserError
+    from mqcheck.machinery import require_kit
+    from mqcheck.plan import take_ids
+
+    ids, paths = take_ids(config.args)
+    if ids or config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = paths if config.args_source is pytest.Config.ArgsSource.ARGS else []
+        config.args_source = pytest.Config.ArgsSource.ARGS
+    try:
+        require_kit()
+        from mqcheck.conformance import Conformance
+
+        config.pluginmanager.register(Conformance(config, settings_of(config), ids), "mqcheck-conformance")
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def asked_for(config: pytest.Config) -> bool:
+    """``--mqcheck``, or one of the suite's ids pasted back."""
+    return bool(config.option.mqcheck) or any(argument.startswith("mqcheck::") for argument in config.args)
+
+
+def resolved(config: pytest.Config) -> dict[str, Resolved]:
+    """Every setting with its origin. Raises SettingsError. Called here and by ``mqcheck config``."""
+    from mqcheck.settings import SETTINGS, resolve, table_of
+
+    command_line = {setting.name: getattr(config.option, setting.dest) for setting in SETTINGS}
+    ini = {setting.name: config.getini(setting.dest) for setting in SETTINGS}
+    files = [("[tool.mqcheck] of pyproject.toml", table_of(config.rootpath)), ("pytest's ini options", ini)]
+    return resolve(command_line, os.environ, files)
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """The values a run works with. Raises SettingsError."""
+    from mqcheck.settings import settle
+
+    return settle(resolved(config), config.rootpath, config.invocation_params.dir)

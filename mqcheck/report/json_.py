@@ -1,0 +1,20 @@
+"""report.json as text, and the JSON Schema that describes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def dump(report: Mapping[str, Any]) -> str:
+    """The report as indented JSON, one order of keys, with a line end."""
+    return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of report.json, shipped in the package."""
+    text = (Path(__file__).parent / "report.schema.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
