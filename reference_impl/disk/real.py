@@ -4,6 +4,7 @@ docstring.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -285,7 +286,9 @@ class _SyncedRecord:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _append(self, line: dict[str, Any]) -> None:
-        os.write(self._handle, _line(line))
+        data = _line(line)
+        if os.write(self._handle, data) != len(data):
+            raise OSError(errno.ENOSPC, "the synced record could not be written whole", RECORD_NAME)
 
 
 def _line(line: dict[str, Any]) -> bytes:

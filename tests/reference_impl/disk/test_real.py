@@ -53,6 +53,15 @@ def test_a_failing_sync_is_not_recorded(tmp_path: Path, monkeypatch: pytest.Monk
     assert record_lines(tmp_path) == []
 
 
+def test_a_sync_that_cannot_be_recorded_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = RealDisk(tmp_path).open_file("log/0")
+    file.append(b"abc")
+    monkeypatch.setattr(os, "write", lambda handle, data: len(data) - 1)
+    with pytest.raises(OSError, match="could not be written whole"):
+        file.sync()
+    assert file.synced_size == 0
+
+
 def test_a_new_file_is_not_recorded_before_its_folders_are_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
