@@ -81,7 +81,9 @@ def test_every_recorded_frame_passes_untouched_when_nothing_is_known(name: str) 
 @pytest.mark.parametrize("serialize", list(Serialize))
 def test_header_fields_in_both_encodings(serialize: Serialize) -> None:
     fields = {"masterAddr": "127.0.0.1:10911", "haServerAddr": "127.0.0.1:10912", "brokerName": "127.0.0.1"}
-    frame = encode(Command(0, 7, 1, fields, b'{"0":"127.0.0.1:10911"}', remark="to 127.0.0.1:10911", serialize=serialize))
+    frame = encode(
+        Command(0, 7, 1, fields, b'{"0":"127.0.0.1:10911"}', remark="to 127.0.0.1:10911", serialize=serialize)
+    )
     assert addresses(frame, body=False) == {"127.0.0.1:10911", "127.0.0.1:10912"}
     after = decode(rewrite(frame, {"127.0.0.1:10911": "127.0.0.1:5", "127.0.0.1:10912": NEW}, body=False)[4:])
     assert after.fields == {"masterAddr": "127.0.0.1:5", "haServerAddr": NEW, "brokerName": "127.0.0.1"}

@@ -167,7 +167,11 @@ def test_verbs_add_up_and_heal_one_by_one(toxiproxy: ToxiproxyServer, echo: Any,
         proxy = network._links[LINK].proxies["main"]
         assert {toxic.name for toxic in proxy.lane.proxy(proxy.name).toxics} == {
             "latency_downstream",
-            *(f"{verb}_{stream}" for verb in ("bandwidth", "slow_close", "slice") for stream in ("upstream", "downstream")),
+            *(
+                f"{verb}_{stream}"
+                for verb in ("bandwidth", "slow_close", "slice")
+                for stream in ("upstream", "downstream")
+            ),
         }
         assert await world.peer.ask(500) >= 0.08
         await network.heal(LINK, only="latency")

@@ -89,7 +89,11 @@ class Caller:
     async def register(self, address: str, broker_id: int = 0) -> Command:
         host, _, port = address.rpartition(":")
         return await self.ask(
-            103, brokerAddr=address, brokerName="broker-a", brokerId=str(broker_id), haServerAddr=f"{host}:{int(port) + 1}"
+            103,
+            brokerAddr=address,
+            brokerName="broker-a",
+            brokerId=str(broker_id),
+            haServerAddr=f"{host}:{int(port) + 1}",
         )
 
     def close(self) -> None:
