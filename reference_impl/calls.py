@@ -1,7 +1,8 @@
 """Calls to other servers: one connection per address, opened on demand, and their answers by opaque.
 
-Part of the shell: it carries bytes and time-outs and decides nothing. Like RocketMQ's client it closes a connection on which an
-answer did not come in time [NettyClientConfig.clientCloseSocketIfTimeout], so that the next call finds a fresh one.
+Part of the shell: it carries bytes and time-outs and decides nothing. Like RocketMQ's client it closes a
+connection on which an answer did not come in time [NettyClientConfig.clientCloseSocketIfTimeout], so that the
+next call finds a fresh one.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from reference_impl.effects import Call
 from reference_impl.errors import FrameError, ReferenceBugError
 from reference_impl.frame import Command, FrameReader, encode
 
 CALLS_MAX: Final = 1024
-"""Calls without an answer on one connection; ours. Further ones fail at once."""
+"""Calls without an answer on one connection; ours. Further ones fail at once, further one-way ones are dropped."""
 
 Answered = Callable[[str, Command | None], None]
 """Takes a call's token and its answer, or None when there is none."""
@@ -37,7 +38,7 @@ class _Peer(asyncio.Protocol):
         self.ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment] - TCP always gives a Transport
+        self.transport = cast(asyncio.Transport, transport)
         if self.ended and self.transport is not None:
             self.transport.abort()
             return
@@ -65,7 +66,7 @@ class _Peer(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         if self.transport is not None:
             self.transport.write(data)
-        else:
+        elif len(self.unsent) < CALLS_MAX:
             self.unsent.append(data)
 
     def end(self) -> None:

@@ -1,9 +1,10 @@
 """The NameServer: answers who has which topic, from what brokers tell it.
 
-Holds the requests it understands and its clock-driven scan; the tables are in ``route_table``. No sockets, no clock: bytes
-and time come in, effects go out. A code it does not know is never answered, as in 4.9.7. Any number of NameServers serve one
-cluster and know nothing of each other (ns-isolated). Source: DefaultRequestProcessor, ClientRequestProcessor, KVConfigManager
-of RocketMQ 4.9. Deviation: key-value configuration lives as long as the process; RocketMQ also writes kvConfig.json.
+Holds the requests it understands and its clock-driven scan; the tables are in ``route_table``. No sockets, no
+clock: bytes and time come in, effects go out. A code it does not know is never answered, as in 4.9.7. Any number
+of NameServers serve one cluster and know nothing of each other (ns-isolated). Source: DefaultRequestProcessor,
+ClientRequestProcessor, KVConfigManager of RocketMQ 4.9. Deviation: key-value configuration lives as long as the
+process; RocketMQ also writes kvConfig.json.
 """
 
 from __future__ import annotations
@@ -129,6 +130,7 @@ class NameServerCore:
     def empty(self) -> None:
         """Forget what users put in; brokers tell their topics again by themselves."""
         self._values.clear()
+        self._table.forget_topics()
 
     def _register(self, conn: int, command: Command) -> Command:
         # DECODE

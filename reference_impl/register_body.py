@@ -1,4 +1,4 @@
-"""What a broker tells a NameServer about its topics (code 103): read from JSON or from the compressed layout, and written.
+"""What a broker tells a NameServer about its topics (code 103), read from JSON or the compressed layout, and written.
 
 Holds the layouts of that body alone; the tables it goes into are in ``route_table``. Source: RegisterBrokerBody.
 

@@ -1,7 +1,8 @@
 """The NameServer's tables: which brokers live, and which of them has which queues of which topic.
 
-Holds the tables and their changes; codes and bodies of requests are in ``nameserver``. Source: RouteInfoManager of RocketMQ
-4.9, section by section: registerBroker, unregisterBroker, onChannelDestroy, scanNotActiveBroker, pickupTopicRouteData.
+Holds the tables and their changes; codes and bodies of requests are in ``nameserver``. Source: RouteInfoManager
+of RocketMQ 4.9, section by section: registerBroker, unregisterBroker, onChannelDestroy, scanNotActiveBroker,
+pickupTopicRouteData.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from reference_impl.commands import MASTER_ID, PERM_READ, PERM_WRITE
+from reference_impl.register_body import DataVersion
 
 if TYPE_CHECKING:
-    from reference_impl.register_body import DataVersion, Registration, TopicEntry
+    from reference_impl.register_body import Registration, TopicEntry
 
 
 @dataclass(slots=True)
@@ -125,7 +127,7 @@ class RouteTable:
             self._forget(address)
 
     def expire(self, now_ms: int, expiry_ms: int) -> list[int]:
-        """Forget brokers silent for longer than ``expiry_ms`` (ns-expire, ns-no-early-expire); gives their connections."""
+        """Forget brokers silent longer than ``expiry_ms``; gives their connections (ns-expire, ns-no-early-expire)."""
         silent = [(address, live.conn) for address, live in self.live.items() if live.seen_ms + expiry_ms < now_ms]
         for address, _ in silent:
             self._forget(address)
@@ -158,6 +160,12 @@ class RouteTable:
         for queue in touched:
             queue.perm = PERM_READ | PERM_WRITE if writable else queue.perm & ~PERM_WRITE
         return len(touched)
+
+    def forget_topics(self) -> None:
+        """Forget every topic, and which topics a broker has told: its next registration counts as a new state."""
+        self.topics.clear()
+        for live in self.live.values():
+            live.version = DataVersion(-1, -1)
 
     def route(self, topic: str, strict: bool) -> dict[str, Any] | None:
         """TopicRouteData of a topic, or None when no broker has it (ns-empty-17)."""

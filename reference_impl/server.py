@@ -1,8 +1,8 @@
 """The asyncio shell: carries bytes and time into a core and its effects out; decides nothing.
 
 Holds connections, timers and the flush; no request code, no response code. It uses only what an asyncio loop gives
-(``create_server``, ``create_connection``, ``call_later``, ``run_in_executor``), so that it also runs in a simulated loop, whose
-hosts are names. Clock and executor are passed in; signals and files are ``__main__``'s.
+(``create_server``, ``create_connection``, ``call_later``, ``run_in_executor``), so that it also runs in a
+simulated loop, whose hosts are names. Clock and executor are passed in; signals and files are ``__main__``'s.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from reference_impl.calls import Calls
 from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
@@ -100,7 +100,7 @@ class _Connection(asyncio.Protocol):
         self.active_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment] - TCP always gives a Transport
+        self.transport = cast(asyncio.Transport, transport)
         name = transport.get_extra_info("peername")
         if isinstance(name, tuple) and len(name) >= 2:
             self.peer = (str(name[0]), int(name[1]))
@@ -179,7 +179,7 @@ class Server:
         """Listen and begin; OSError when an address is not to be had."""
         for listener in listeners:
             self._listening.append(await self._listen(listener))
-        self._carry(self._core.start(self._clock_ms()))
+        self.carry(self._core.start(self._clock_ms()))
         if self._store is not None:
             self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
 
@@ -200,7 +200,7 @@ class Server:
         """Stop listening, let the core end, sync what was appended, close every connection. May be called once."""
         for listening in self._listening:
             listening.close()
-        self._carry(self._core.stop(self._clock_ms()))
+        self.carry(self._core.stop(self._clock_ms()))
         await self._calls.settled(STOP_WAIT_MS)
         self._stopping = True
         for handle in (self._timer, self._periodic, *self._idle_timers.values()):
@@ -251,7 +251,7 @@ class Server:
             if connection.transport is not None:
                 connection.transport.close()
             return
-        self._carry(effects)
+        self.carry(effects)
 
     def _lost(self, connection: _Connection) -> None:
         self._connections.pop(connection.number, None)
@@ -259,7 +259,7 @@ class Server:
         if timer is not None:
             timer.cancel()
         if not self._stopping:
-            self._carry(self._core.closed(self._clock_ms(), connection.number))
+            self.carry(self._core.closed(self._clock_ms(), connection.number))
 
     def _watch_idle(self, connection: _Connection) -> None:
         left = connection.active_at + self._idle_s - self.loop.time()
@@ -270,11 +270,12 @@ class Server:
 
     def _answered(self, token: str, command: Command | None) -> None:
         if not self._stopping:
-            self._carry(self._core.response(self._clock_ms(), token, command))
+            self.carry(self._core.response(self._clock_ms(), token, command))
 
     # Effects and timers.
 
-    def _carry(self, effects: Sequence[Effect]) -> None:
+    def carry(self, effects: Sequence[Effect]) -> None:
+        """Carry effects out in order; for those of a core's method that is not in ``Core``."""
         for effect in effects:
             self._carry_one(effect)
         self._arm()
@@ -315,7 +316,7 @@ class Server:
     def _tick(self) -> None:
         self._timer = self._timer_ms = None
         if not self._stopping:
-            self._carry(self._core.tick(self._clock_ms()))
+            self.carry(self._core.tick(self._clock_ms()))
 
     # The flush: one at a time, so that one answers everything appended before it began.
 
@@ -345,4 +346,4 @@ class Server:
             return
         if self._flush_again:
             self._flush_now()
-        self._carry(self._core.flushed(self._clock_ms(), done.result()))
+        self.carry(self._core.flushed(self._clock_ms(), done.result()))

@@ -239,7 +239,7 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
     """Make settings for ``namesrv``, ``broker`` or ``all`` of properties; the start calls it.
 
     With ``all``, a key that both roles have is written ``namesrv.KEY`` or ``broker.KEY``.
-    SettingsError: an unknown key (with near matches), a value of the wrong kind or outside its range, and an ambiguous key.
+    SettingsError: an unknown key (with near matches), a value of the wrong kind or range, an ambiguous key.
     """
     roles = {"namesrv": NameServerSettings, "broker": BrokerSettings}
     wanted = tuple(roles) if role == "all" else (role,)

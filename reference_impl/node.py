@@ -1,0 +1,146 @@
+"""One running NameServer or broker: settings, disk, store, core and shell put together.
+
+Decides nothing and touches no real resource itself: disk, clock, random generator, executor and sockets come in,
+so that ``__main__`` and a simulation build the same node.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from reference_impl.nameserver import NameServerCore
+from reference_impl.server import Core, Listener, Server
+from reference_impl.settings import BrokerSettings, NameServerSettings
+
+if TYPE_CHECKING:
+    from reference_impl.broker import BrokerCore
+    from reference_impl.disk import Disk
+    from reference_impl.store import Store
+
+READY_WAIT_MS: Final = 3000
+"""How long a start waits for its first registrations; ours (RocketMQ waits up to 6 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a node takes from outside."""
+
+    clock_ms: Callable[[], int]
+    """Wall clock."""
+    rng: random.Random
+    executor: Executor | None
+    """Runs syncs; None takes the loop's own."""
+    log: Callable[[str], None]
+    planted: tuple[str, ...] = ()
+    """Names of planted bugs and legal oddities."""
+
+
+@dataclass(slots=True)
+class NameServerNode:
+    """A NameServer that listens."""
+
+    settings: NameServerSettings
+    core: NameServerCore
+    server: Server
+
+    async def stop(self) -> None:
+        """Stop cleanly."""
+        await self.server.stop()
+
+    def empty(self) -> None:
+        """Forget what users made."""
+        self.core.empty()
+
+
+@dataclass(slots=True)
+class BrokerNode:
+    """A broker that listens and has tried to register once."""
+
+    settings: BrokerSettings
+    core: BrokerCore
+    server: Server
+    store: Store
+    clock_ms: Callable[[], int]
+
+    async def stop(self) -> None:
+        """Stop cleanly: tables and log are on the disk, the NameServers know."""
+        await self.server.stop()
+        self.store.close()
+
+    async def empty(self) -> None:
+        """Forget what users made, and tell the NameServers so."""
+        self.server.carry(self.core.empty(self.clock_ms()))
+        await self.server.settled(READY_WAIT_MS)
+
+
+async def start_nameserver(
+    settings: NameServerSettings, world: World, listeners: Sequence[Listener] | None = None
+) -> NameServerNode:
+    """Start a NameServer; without ``listeners`` it listens where its settings say."""
+    core = NameServerCore(settings)
+    server = Server(
+        _planted_core(core, "namesrv", world),
+        clock_ms=world.clock_ms,
+        idle_close_ms=settings.idle_close_ms,
+        log=world.log,
+    )
+    await server.start(listeners or [Listener(settings.bindAddress, settings.listenPort)])
+    return NameServerNode(settings, core, server)
+
+
+async def start_broker(
+    settings: BrokerSettings, disk: Disk, world: World, listeners: Sequence[Listener] | None = None
+) -> BrokerNode:
+    """Start a broker on a disk: recover, listen, register. ``settings.listenPort`` is the real one, not 0.
+
+    Raises OSError, and the store's StoreError, when what is on the disk cannot be read.
+    """
+    from reference_impl.broker import BrokerCore
+    from reference_impl.store import Store
+
+    if world.planted:
+        from reference_impl import sabotage
+
+        disk = sabotage.wrap_disk(disk, world.planted)
+    store = Store.open(disk, commit_log_file_bytes=settings.mappedFileSizeCommitLog)
+    served = store
+    if world.planted:
+        served = sabotage.wrap_store(store, world.planted)
+    core = BrokerCore(settings, served, disk, world.rng)
+    server = Server(
+        _planted_core(core, "broker", world),
+        clock_ms=world.clock_ms,
+        idle_close_ms=settings.idle_close_ms,
+        store=served,
+        flush_interval_ms=settings.flushIntervalCommitLog,
+        executor=world.executor,
+        log=world.log,
+    )
+    await server.start(listeners or broker_listeners(settings))
+    await server.settled(READY_WAIT_MS)
+    return BrokerNode(settings, core, server, store, world.clock_ms)
+
+
+def broker_listeners(settings: BrokerSettings) -> list[Listener]:
+    """The main port and the VIP port by number."""
+    from reference_impl.vip import refuse_on_vip
+
+    host, port = settings.bindAddress, settings.listenPort
+    return [Listener(host, port), Listener(host, port - 2, refuse=refuse_on_vip)]
+
+
+def with_port(settings: BrokerSettings, port: int) -> BrokerSettings:
+    """Settings whose free ports have become real ones."""
+    return replace(settings, listenPort=port, haListenPort=settings.haListenPort or port + 1)
+
+
+def _planted_core(core: Core, role: str, world: World) -> Core:
+    if not world.planted:
+        return core
+    from reference_impl import sabotage
+
+    return sabotage.wrap_core(core, role, world.planted)
