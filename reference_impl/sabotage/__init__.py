@@ -1,1 +1,43 @@
-"""Planted bugs (sabotage) and legal oddities: each breaks, or bends, exactly one promise at a seam."""
+"""Planted bugs, each of which breaks one promise, and legal oddities, none of which breaks any.
+
+A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
+itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
+``storage``, ``consumption``, ``order``, ``routing``; ``base`` holds what a wrapper is.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reference_impl.errors import SettingsError
+from reference_impl.sabotage import consumption, order, routing, storage
+from reference_impl.sabotage.base import Sabotage
+
+SABOTAGES: Final[dict[str, Sabotage]] = {
+    sabotage.name: sabotage
+    for sabotage in (*storage.SABOTAGES, *consumption.SABOTAGES, *order.SABOTAGES, *routing.SABOTAGES)
+}
+"""Every planted bug by name."""
+ODDITIES: Final[dict[str, Sabotage]] = {
+    odd.name: odd for odd in (*storage.ODDITIES, *consumption.ODDITIES, *routing.ODDITIES)
+}
+"""Every legal oddity by name."""
+
+
+def find(name: str | None, odd: str | None, role: str) -> list[Sabotage]:
+    """What a process of ``role`` (``broker`` or ``namesrv``) is to be wrapped in; names of the other role do nothing.
+
+    Raises SettingsError for a name that is in neither list.
+    """
+    wanted = []
+    for option, given, known in (("--sabotage", name, SABOTAGES), ("--odd", odd, ODDITIES)):
+        if given is None:
+            continue
+        if given not in known:
+            raise SettingsError(f"{option} {given!r} is unknown: write one of {', '.join(sorted(known))}")
+        if known[given].role == role:
+            wanted.append(known[given])
+    return wanted
+
+
+__all__ = ["ODDITIES", "SABOTAGES", "Sabotage", "find"]

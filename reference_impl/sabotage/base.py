@@ -1,0 +1,109 @@
+"""What a planted bug is: a name, the guarantee that must catch it, and a wrapper for each seam it needs.
+
+Must not contain any bug. The wrappers of the areas build on the two passing-on classes here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reference_impl.disk import Disk
+from reference_impl.effects import Effect
+from reference_impl.frame import Command
+from reference_impl.server import Core
+from reference_impl.settings import BrokerSettings, NameServerSettings
+from reference_impl.store import Store
+
+Sleep = Callable[[float], None]
+"""Waits so many seconds, in the thread that syncs."""
+CoreSettings = BrokerSettings | NameServerSettings
+
+
+def _same_disk(disk: Disk, sleep: Sleep) -> Disk:
+    del sleep
+    return disk
+
+
+def _same_store(store: Store) -> Store:
+    return store
+
+
+def _same_core(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return core
+
+
+@dataclass(frozen=True, slots=True)
+class Sabotage:
+    """One planted bug or legal oddity; the start applies its three wrappers where it makes disk, store and core."""
+
+    name: str
+    """As given to ``--sabotage`` or ``--odd``."""
+    summary: str
+    """What it does, in one line."""
+    guarantee: str | None
+    """Id of the guarantee that must be violated; None for an oddity, which violates none."""
+    role: str = "broker"
+    """Whose process it concerns: ``broker`` or ``namesrv``."""
+    wrap_disk: Callable[[Disk, Sleep], Disk] = _same_disk
+    wrap_store: Callable[[Store], Store] = _same_store
+    wrap_core: Callable[[Core, CoreSettings], Core] = _same_core
+
+
+class Passing:
+    """Passes everything on to ``inner``, except what a subclass defines."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+
+class PassingCore:
+    """Passes every call on to a core, and all effects through ``review``."""
+
+    def __init__(self, inner: Core) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Look at, or change, what the core wants done."""
+        del now_ms
+        return effects
+
+    def start(self, now_ms: int) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.start(now_ms))
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.request(now_ms, conn, peer, command))
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.closed(now_ms, conn))
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.tick(now_ms))
+
+    def next_deadline_ms(self) -> int | None:
+        """Pass on."""
+        return self.inner.next_deadline_ms()
+
+    def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.response(now_ms, token, command))
+
+    def flushed(self, now_ms: int, position: int) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.flushed(now_ms, position))
+
+    def stop(self, now_ms: int) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.stop(now_ms))

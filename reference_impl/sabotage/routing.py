@@ -1,0 +1,152 @@
+"""Planted bugs of the NameServer: expiry that never comes or comes early. One oddity: a closed broker listed a
+moment longer.
+
+Each class says what it breaks and which guarantee must catch it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from reference_impl.effects import Close, Effect
+from reference_impl.errors import ReferenceBugError
+from reference_impl.frame import Command
+from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
+from reference_impl.server import Core
+from reference_impl.settings import NameServerSettings
+
+EARLY_PART: Final = 10
+"""``expire-early`` removes a broker that was silent for this part of the expiry."""
+STALE_MS: Final = 500
+"""How long ``stale-route-within-limit`` goes on listing a broker whose connection closed; ns-close allows seconds."""
+
+
+class NeverExpire(PassingCore):
+    """Never scans for silent brokers, so that they stay in routes for ever; ns-expire must catch it.
+
+    A connection that the shell closes because it was silent does not remove its broker either; one that its broker
+    closes does.
+    """
+
+    def __init__(self, inner: Core, expiry_ms: int) -> None:
+        super().__init__(inner)
+        self.expiry_ms = expiry_ms
+        self.heard_ms: dict[int, int] = {}
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Remember who was heard when."""
+        self.heard_ms[conn] = now_ms
+        return super().request(now_ms, conn, peer, command)
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Ignore the end of a connection that had long been silent."""
+        if now_ms - self.heard_ms.pop(conn, now_ms) >= self.expiry_ms * 3 // 4:
+            return []
+        return super().closed(now_ms, conn)
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """The scan is the only thing a NameServer does by the clock."""
+        del now_ms
+        return []
+
+    def next_deadline_ms(self) -> int | None:
+        """Nothing is ever due."""
+        return None
+
+
+class ExpireEarly(PassingCore):
+    """Removes a broker after a tenth of the expiry, between two of its registrations; ns-no-early-expire must catch it.
+
+    The connection stays open: nothing but the route shows it.
+    """
+
+    def __init__(self, inner: Core, expiry_ms: int) -> None:
+        super().__init__(inner)
+        self.ahead_ms = expiry_ms - expiry_ms // EARLY_PART
+
+    def start(self, now_ms: int) -> list[Effect]:
+        """The scan's clock is ahead of everything else's."""
+        return super().start(now_ms + self.ahead_ms)
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Scan as if it were later."""
+        effects = super().tick(now_ms + self.ahead_ms)
+        return [effect for effect in effects if not isinstance(effect, Close)]
+
+    def next_deadline_ms(self) -> int | None:
+        """On the real clock."""
+        deadline = super().next_deadline_ms()
+        return None if deadline is None else deadline - self.ahead_ms
+
+
+class StaleRoute(PassingCore):
+    """Notices the end of a connection half a second late: legal, must not be flagged."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.ended: dict[int, int] = {}
+        """Connection → when the core will be told."""
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Not yet."""
+        self.ended[conn] = now_ms + STALE_MS
+        return []
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Now."""
+        effects: list[Effect] = []
+        for conn in [conn for conn, due_ms in self.ended.items() if due_ms <= now_ms]:
+            del self.ended[conn]
+            effects += super().closed(now_ms, conn)
+        return effects + super().tick(now_ms)
+
+    def next_deadline_ms(self) -> int | None:
+        """The earlier of both."""
+        times = (*self.ended.values(), super().next_deadline_ms())
+        return min((time for time in times if time is not None), default=None)
+
+
+def _expiry_ms(settings: CoreSettings) -> int:
+    if not isinstance(settings, NameServerSettings):
+        raise ReferenceBugError(f"a bug of the NameServer wraps a NameServer's core, not one with {settings!r}")
+    return settings.broker_expiry_ms
+
+
+def _never_expire(core: Core, settings: CoreSettings) -> Core:
+    return NeverExpire(core, _expiry_ms(settings))
+
+
+def _expire_early(core: Core, settings: CoreSettings) -> Core:
+    return ExpireEarly(core, _expiry_ms(settings))
+
+
+def _stale_route(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return StaleRoute(core)
+
+
+SABOTAGES: Final = (
+    Sabotage(
+        "never-expire-brokers",
+        "keeps a silent broker in routes for ever",
+        "ns-expire",
+        role="namesrv",
+        wrap_core=_never_expire,
+    ),
+    Sabotage(
+        "expire-early",
+        "removes a broker from routes after a tenth of its expiry",
+        "ns-no-early-expire",
+        role="namesrv",
+        wrap_core=_expire_early,
+    ),
+)
+ODDITIES: Final = (
+    Sabotage(
+        "stale-route-within-limit",
+        "lists a broker for half a second after its connection closed",
+        None,
+        role="namesrv",
+        wrap_core=_stale_route,
+    ),
+)

@@ -1,0 +1,216 @@
+"""Planted bugs of storage: acknowledgement, bodies and order within a queue. One oddity: a slow disk.
+
+Each class says what it breaks and which guarantee must catch it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final, cast
+
+from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS
+from reference_impl.disk import Disk, FaultyDisk
+from reference_impl.effects import Effect
+from reference_impl.message import Host, Message
+from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, Sleep
+from reference_impl.server import Core
+from reference_impl.store import Appended, Store
+
+LAG_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes that ``ack-before-sync`` leaves unsynced; ours, below what the store accepts."""
+CORRUPT_EVERY: Final = 10
+"""Every how many messages ``corrupt-body`` changes one."""
+REORDER_EVERY: Final = 8
+"""Every how many messages of a queue ``reorder-queue`` holds one back."""
+REORDER_HOLD_MS: Final = 1000
+"""How long it waits for a message to overtake."""
+SLOW_SYNC_MS: Final = 40
+"""How long ``slow-flush`` makes each sync wait: a slow disk, far from the flush's time-out."""
+
+
+class AckBeforeSync(Passing):
+    """Reports a sync that has not happened; dur-ack-power-sf must catch it.
+
+    Outside the record of what was synced: a power cut then takes what was acknowledged.
+    """
+
+    @property
+    def synced_position(self) -> int:
+        """Claims everything."""
+        return int(self.inner.appended_position)
+
+    def sync(self) -> int:
+        """Claims everything; really syncs only when very much is left to sync."""
+        position = int(self.inner.appended_position)
+        if position - int(self.inner.synced_position) > LAG_BYTES_MAX:
+            self.inner.sync()
+        return position
+
+    def close(self) -> None:
+        """A clean stop is honest."""
+        self.inner.sync()
+        self.inner.close()
+
+
+class CorruptBody(Passing):
+    """Changes one byte of every tenth body before it is stored, checksum and all; dur-body-intact must catch it."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.count = 0
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store, perhaps changed."""
+        return cast(Appended, self.inner.append(self._changed(message), now_ms, store_host))
+
+    def append_batch(self, messages: Sequence[Message], now_ms: int, store_host: Host) -> list[Appended]:
+        """Store, perhaps changed."""
+        changed = [self._changed(message) for message in messages]
+        return cast("list[Appended]", self.inner.append_batch(changed, now_ms, store_host))
+
+    def _changed(self, message: Message) -> Message:
+        if not message.body or not _of_user(message.topic):
+            return message
+        self.count += 1
+        if self.count % CORRUPT_EVERY:
+            return message
+        middle = len(message.body) // 2
+        other = bytes((message.body[middle] ^ 0x01,))
+        return replace(message, body=message.body[:middle] + other + message.body[middle + 1 :])
+
+
+@dataclass(slots=True)
+class _HeldBack:
+    message: Message
+    now_ms: int
+    host: Host
+
+
+class ReorderQueue(Passing):
+    """Stores a message after the one that was sent next, and answers the offset it will have; sto-fifo-queue must
+    catch it.
+    """
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.counts: dict[tuple[str, int], int] = {}
+        self.held: dict[tuple[str, int], _HeldBack] = {}
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store at once, or let the next message of the queue go first."""
+        key = message.topic, message.queue_id
+        if not _of_user(message.topic):
+            return self._store(message, now_ms, store_host)
+        count = self.counts[key] = self.counts.get(key, 0) + 1
+        earlier = self.held.pop(key, None)
+        if earlier is None and count % REORDER_EVERY == 0:
+            self.held[key] = _HeldBack(message, now_ms, store_host)
+            position = int(self.inner.appended_position)
+            return Appended(int(self.inner.max_offset(*key)) + 1, position, position, 0)
+        stored = self._store(message, now_ms, store_host)
+        if earlier is not None:
+            self._store(earlier.message, now_ms, store_host)
+        return stored
+
+    def append_batch(self, messages: Sequence[Message], now_ms: int, store_host: Host) -> list[Appended]:
+        """Store at once, after whatever waits."""
+        self.release(now_ms + REORDER_HOLD_MS)
+        return cast("list[Appended]", self.inner.append_batch(messages, now_ms, store_host))
+
+    def empty(self) -> None:
+        """Forget what waits, too."""
+        self.held.clear()
+        self.inner.empty()
+
+    def release(self, now_ms: int) -> None:
+        """Store what nothing has overtaken in time."""
+        for key, held in list(self.held.items()):
+            if now_ms - held.now_ms >= REORDER_HOLD_MS:
+                del self.held[key]
+                self._store(held.message, held.now_ms, held.host)
+
+    def next_release_ms(self) -> int | None:
+        """When ``release`` has something to do."""
+        return min((held.now_ms + REORDER_HOLD_MS for held in self.held.values()), default=None)
+
+    def _store(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        return cast(Appended, self.inner.append(message, now_ms, store_host))
+
+
+class ReleasingCore(PassingCore):
+    """Gives ``ReorderQueue`` its time; part of that bug."""
+
+    def __init__(self, inner: Core, store: ReorderQueue) -> None:
+        super().__init__(inner)
+        self.store = store
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Release first, so that what the core reads is all there."""
+        self.store.release(now_ms)
+        return super().tick(now_ms)
+
+    def next_deadline_ms(self) -> int | None:
+        """The earlier of both."""
+        times = (self.store.next_release_ms(), super().next_deadline_ms())
+        return min((time for time in times if time is not None), default=None)
+
+    def stop(self, now_ms: int) -> list[Effect]:
+        """Nothing stays behind at a clean stop."""
+        self.store.release(now_ms + REORDER_HOLD_MS)
+        return super().stop(now_ms)
+
+
+def _of_user(topic: str) -> bool:
+    return topic not in SYSTEM_TOPICS and not topic.startswith((RETRY_PREFIX, DLQ_PREFIX))
+
+
+def _ack_before_sync(store: Store) -> Store:
+    return cast(Store, AckBeforeSync(store))
+
+
+def _corrupt_body(store: Store) -> Store:
+    return cast(Store, CorruptBody(store))
+
+
+def _reorder_queue(store: Store) -> Store:
+    return cast(Store, ReorderQueue(store))
+
+
+def _releasing(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    # The core was made with the wrapped store; a wrapper passes unknown names on, so this finds it.
+    store = core.state.store  # type: ignore[attr-defined]
+    return ReleasingCore(core, store)
+
+
+def _slow_flush(disk: Disk, sleep: Sleep) -> Disk:
+    slow = FaultyDisk(disk, sleep)
+    slow.fsync_delay_ms = SLOW_SYNC_MS
+    return slow
+
+
+SABOTAGES: Final = (
+    Sabotage(
+        "ack-before-sync",
+        "answers SYNC_FLUSH sends before anything is synced",
+        "dur-ack-power-sf",
+        wrap_store=_ack_before_sync,
+    ),
+    Sabotage(
+        "corrupt-body",
+        "changes one byte of every tenth body before it is stored",
+        "dur-body-intact",
+        wrap_store=_corrupt_body,
+    ),
+    Sabotage(
+        "reorder-queue",
+        "stores every eighth message of a queue after the next one",
+        "sto-fifo-queue",
+        wrap_store=_reorder_queue,
+        wrap_core=_releasing,
+    ),
+)
+ODDITIES: Final = (
+    Sabotage("slow-flush", "each sync of the commit log takes 40 ms longer", None, wrap_disk=_slow_flush),
+)
