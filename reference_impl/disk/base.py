@@ -6,6 +6,7 @@ other thread may run at the same time as ``File.append``, ``File.read`` and ``Di
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 TEMPORARY_SUFFIX = ".tmp"
@@ -82,6 +83,9 @@ class Disk(Protocol):
 
     def remove(self, *names: str) -> None:
         """Remove files durably; names that do not exist are skipped."""
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A new lock for whoever shares state between the thread that syncs and the thread that owns the files."""
 
     def close(self) -> None:
         """Give all handles of the disk itself back (open files are closed by who opened them)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from reference_impl.disk.base import Disk, File
 
@@ -52,6 +53,10 @@ class FaultyDisk:
     def remove(self, *names: str) -> None:
         """Pass on."""
         self.inner.remove(*names)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Pass on."""
+        return self.inner.lock()
 
     def close(self) -> None:
         """Pass on."""

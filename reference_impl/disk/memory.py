@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import errno
 import random
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from reference_impl.disk.base import File, check_name
@@ -88,6 +89,10 @@ class MemoryDisk:
         """Remove files durably."""
         for name in names:
             self._images.pop(check_name(name), None)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """Nothing to hold off: this disk has one thread."""
+        return nullcontext()
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,10 @@ class RealDisk:
         if self._record is not None:
             for name in gone:
                 self._record.removed(name)
+
+    def lock(self) -> AbstractContextManager[object]:
+        """A lock between threads: real syncs run in one of their own."""
+        return threading.Lock()
 
     def close(self) -> None:
         """Close the record."""

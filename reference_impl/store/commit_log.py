@@ -20,7 +20,6 @@ Source: rocketmq CommitLog, MappedFileQueue, DefaultAppendMessageCallback.
 
 from __future__ import annotations
 
-import threading
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
@@ -66,8 +65,8 @@ class CommitLog:
         self._unsynced: deque[tuple[int, bytes]] = deque()
         self._unsynced_bytes = 0
         self._rewrite = False
-        self._state_lock = threading.Lock()
-        self._sync_lock = threading.Lock()
+        self._state_lock = disk.lock()
+        self._sync_lock = disk.lock()
 
     @classmethod
     def open(cls, disk: Disk, file_bytes: int, found: Callable[[Scanned], bool]) -> CommitLog:

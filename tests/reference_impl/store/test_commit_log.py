@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import random
 import threading
+from pathlib import Path
 
 import pytest
 
-from reference_impl.disk import FaultyDisk, MemoryDisk
+from reference_impl.disk import FaultyDisk, MemoryDisk, RealDisk
 from reference_impl.errors import RecordTooLargeError, StoreBusyError
 from reference_impl.message import Message, encode_record
 from reference_impl.store import commit_log
@@ -247,14 +248,14 @@ def test_emptied_it_is_durably_empty_and_positions_go_on() -> None:
     assert [one.position for one in found] == [end]
 
 
-def test_appends_go_on_while_another_thread_syncs() -> None:
+def test_appends_go_on_while_another_thread_syncs(tmp_path: Path) -> None:
     inside, go_on = threading.Event(), threading.Event()
 
     def wait(seconds: float) -> None:
         inside.set()
         assert go_on.wait(seconds)
 
-    disk = FaultyDisk(MemoryDisk(), wait)
+    disk = FaultyDisk(RealDisk(tmp_path), wait)
     log, _ = open_log(disk)
     put(log, b"12345678")
     disk.fsync_delay_ms = 30_000
@@ -271,3 +272,31 @@ def test_appends_go_on_while_another_thread_syncs() -> None:
     assert log.synced_position == synced[0] < log.appended_position
     assert log.sync() == log.appended_position
     log.close()
+    disk.close()
+
+
+def test_syncs_and_appends_at_full_speed_agree(tmp_path: Path) -> None:
+    disk = RealDisk(tmp_path)
+    log = CommitLog.open(disk, 64 * RECORD_BYTES, lambda one: True)
+    done = threading.Event()
+    seen: list[int] = []
+
+    def sync_on_and_on() -> None:
+        while not done.is_set():
+            seen.append(log.sync())
+
+    thread = threading.Thread(target=sync_on_and_on)
+    thread.start()
+    for number in range(3000):
+        put(log, b"%08d" % number, number)
+    done.set()
+    thread.join()
+    assert seen == sorted(seen)
+    assert log.sync() == log.appended_position
+    assert log._unsynced_bytes == 0
+    assert not log._unsynced
+    log.close()
+    found: list[Scanned] = []
+    CommitLog.open(disk, 64 * RECORD_BYTES, lambda one: found.append(one) is None).close()
+    assert [one.queue_offset for one in found] == list(range(3000))
+    disk.close()
