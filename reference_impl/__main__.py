@@ -29,6 +29,7 @@ from reference_impl.settings import BrokerSettings, Loaded, NameServerSettings, 
 
 if TYPE_CHECKING:
     from reference_impl.disk import FaultyDisk
+    from reference_impl.sabotage import Sabotage
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
@@ -38,10 +39,8 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("role", choices=("namesrv", "broker", "all"), help="what runs in this process")
     parser.add_argument("-c", metavar="FILE", action="append", default=[], help="properties file; later ones win")
     parser.add_argument("-p", metavar="KEY=VALUE", action="append", default=[], help="a property; wins over files")
-    parser.add_argument(
-        "--sabotage", metavar="NAME", action="append", default=[], help="plant a bug: breaks one promise"
-    )
-    parser.add_argument("--odd", metavar="NAME", action="append", default=[], help="be odd in a permitted way")
+    parser.add_argument("--sabotage", metavar="NAME", help="plant a bug: breaks one promise")
+    parser.add_argument("--odd", metavar="NAME", help="be odd in a permitted way")
     parser.add_argument("--control", metavar="FD", type=int, help="inherited socket that takes JSON lines")
     return parser.parse_args(argv)
 
@@ -56,19 +55,12 @@ def _load(arguments: argparse.Namespace) -> Loaded:
     return load(arguments.role, properties | parse_arguments(arguments.p))
 
 
-def _planted(arguments: argparse.Namespace) -> tuple[str, ...]:
-    if not arguments.sabotage and not arguments.odd:
+def _planted(arguments: argparse.Namespace) -> tuple[Sabotage, ...]:
+    if arguments.sabotage is None and arguments.odd is None:
         return ()
-    from reference_impl import sabotage
+    from reference_impl.sabotage import find
 
-    for names, known, option in (
-        (arguments.sabotage, sabotage.SABOTAGES, "--sabotage"),
-        (arguments.odd, sabotage.ODDITIES, "--odd"),
-    ):
-        for name in names:
-            if name not in known:
-                raise SettingsError(f"{option} {name!r} is unknown: use one of {', '.join(sorted(known)) or '(none)'}")
-    return (*arguments.sabotage, *arguments.odd)
+    return tuple(bug for role in ("namesrv", "broker") for bug in find(arguments.sabotage, arguments.odd, role))
 
 
 def _log(line: str) -> None:
@@ -180,7 +172,7 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync") as executor:
-        world = World(_clock_ms, random.Random(), executor, _log, _planted(arguments))  # noqa: S311 - no secret
+        world = World(_clock_ms, random.Random(), executor, _log, _planted(arguments), time.sleep)  # noqa: S311 - no secret
         process = _Process(arguments.role, loaded, world)
         await process.start()
         control = None

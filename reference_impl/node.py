@@ -19,6 +19,7 @@ from reference_impl.settings import BrokerSettings, NameServerSettings
 if TYPE_CHECKING:
     from reference_impl.broker import BrokerCore
     from reference_impl.disk import Disk
+    from reference_impl.sabotage import Sabotage
     from reference_impl.store import Store
 
 READY_WAIT_MS: Final = 3000
@@ -35,8 +36,10 @@ class World:
     executor: Executor | None
     """Runs syncs; None takes the loop's own."""
     log: Callable[[str], None]
-    planted: tuple[str, ...] = ()
-    """Names of planted bugs and legal oddities."""
+    planted: tuple[Sabotage, ...] = ()
+    """Planted bugs and legal oddities; each knows the role it concerns."""
+    sleep: Callable[[float], None] = lambda seconds: None
+    """Sleeps in a sync's thread, seconds; for planted slowness."""
 
 
 @dataclass(slots=True)
@@ -83,7 +86,7 @@ async def start_nameserver(
     """Start a NameServer; without ``listeners`` it listens where its settings say."""
     core = NameServerCore(settings)
     server = Server(
-        _planted_core(core, "namesrv", world),
+        _wrapped(core, settings, _planted(world, "namesrv")),
         clock_ms=world.clock_ms,
         idle_close_ms=settings.idle_close_ms,
         log=world.log,
@@ -102,17 +105,16 @@ async def start_broker(
     from reference_impl.broker import BrokerCore
     from reference_impl.store import Store
 
-    if world.planted:
-        from reference_impl import sabotage
-
-        disk = sabotage.wrap_disk(disk, world.planted)
+    planted = _planted(world, "broker")
+    for bug in planted:
+        disk = bug.wrap_disk(disk, world.sleep)
     store = Store.open(disk, commit_log_file_bytes=settings.mappedFileSizeCommitLog)
     served = store
-    if world.planted:
-        served = sabotage.wrap_store(store, world.planted)
+    for bug in planted:
+        served = bug.wrap_store(served)
     core = BrokerCore(settings, served, disk, world.rng)
     server = Server(
-        _planted_core(core, "broker", world),
+        _wrapped(core, settings, planted),
         clock_ms=world.clock_ms,
         idle_close_ms=settings.idle_close_ms,
         store=served,
@@ -138,9 +140,11 @@ def with_port(settings: BrokerSettings, port: int) -> BrokerSettings:
     return replace(settings, listenPort=port, haListenPort=settings.haListenPort or port + 1)
 
 
-def _planted_core(core: Core, role: str, world: World) -> Core:
-    if not world.planted:
-        return core
-    from reference_impl import sabotage
+def _planted(world: World, role: str) -> list[Sabotage]:
+    return [bug for bug in world.planted if bug.role == role]
 
-    return sabotage.wrap_core(core, role, world.planted)
+
+def _wrapped(core: Core, settings: BrokerSettings | NameServerSettings, planted: Sequence[Sabotage]) -> Core:
+    for bug in planted:
+        core = bug.wrap_core(core, settings)
+    return core
