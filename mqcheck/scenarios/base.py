@@ -107,7 +107,6 @@ class World:
     _admins: dict[str, Admin] = field(default_factory=dict)
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
-    _phase: str | None = None
 
     def rng(self, purpose: str) -> random.Random:
         """Randomness of its own for each purpose: the same seed gives the same plan, whatever runs beside it."""
@@ -117,11 +116,11 @@ class World:
     async def phase(self, name: Phase) -> AsyncIterator[None]:
         """A phase of the run; both its boundaries are written to the history."""
         op = self.recorder.begin("phases", name=name, began=self.clock.monotonic_ns())
-        before, self._phase = self._phase, name
         try:
             yield
+            if name in {"load", "fault"}:
+                await self.network.leak_check()
         finally:
-            self._phase = before
             self.recorder.end("phases", op, ended=self.clock.monotonic_ns())
 
     async def sleep_ms(self, ms: float) -> None:
@@ -213,6 +212,13 @@ class World:
     def on_close(self, closer: Callable[[], Awaitable[None]]) -> None:
         """Something to be closed before the clients are; latest first."""
         self._closers.append(closer)
+
+    async def heal(self) -> None:
+        """Mend every fault and every link, and verify it; raises FaultError or LinkError: a harness error."""
+        try:
+            await self.faults.heal_all()
+        finally:
+            await self.network.heal_all()
 
     def check_background(self) -> None:
         """Raise what a background task has raised."""

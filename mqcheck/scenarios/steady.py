@@ -1,0 +1,42 @@
+"""Steady load and nothing else: what must hold on a quiet cluster."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqcheck.scenarios.base import Scenario, World
+from mqcheck.targets.base import BrokerSpec, Deployment
+from mqcheck.workloads.traffic import Traffic
+
+
+async def _run(world: World) -> None:
+    traffic = Traffic(world)
+    topic = await world.topic("steady", queues=4)
+    await traffic.group("billing", topic, members=2)
+    await traffic.group("search", topic, members=1)
+    await traffic.group("prices", topic, members=2, mode="broadcasting")
+    async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=60, largest=True):
+        await world.sleep_ms(world.profile.load_ms)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="steady",
+        summary="Catches brokers that lose, damage, reorder or repeat messages with nothing going wrong around them.",
+        deployment=Deployment(brokers=(BrokerSpec("broker-a"), BrokerSpec("broker-b"))),
+        aims=(
+            "dur-body-intact",
+            "sto-offset-dense",
+            "sto-offset-unique",
+            "sto-fifo-queue",
+            "ns-register-visible",
+            "con-alo",
+            "con-no-skip",
+            "con-group-indep",
+            "con-broadcast-all",
+            "con-dup-cause",
+        ),
+        run=_run,
+        seconds=8,
+    ),
+)
