@@ -1,6 +1,7 @@
 """Loads and validates the promises of ``specs/guarantees/*.toml`` and of users' own folders.
 
-The form of an entry is described in ``specs/README.md``. Queries are checked for form here (they must not be empty); the judge
+The form of an entry is described in ``specs/README.md``. Queries are checked for form here (they must not be empty);
+the judge
 runs them.
 """
 
@@ -152,7 +153,8 @@ def load_specs(extra: Sequence[Path] = ()) -> Specs:
             for guarantee in read_file(path):
                 if guarantee.id in seen:
                     raise SpecsError(
-                        f"{path}: id {guarantee.id!r} is already taken by {seen[guarantee.id]}: ids are unique, choose another"
+                        f"{path}: id {guarantee.id!r} is already taken by {seen[guarantee.id]}: "
+                        "ids are unique, choose another"
                     )
                 seen[guarantee.id] = str(path)
                 guarantees.append(guarantee)

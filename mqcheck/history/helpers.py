@@ -1,9 +1,12 @@
 """Expands the judging helpers of queries in the syntax tree, so that they exist in every SQL engine.
 
-Helpers: ``ms(x)``, ``cfg(key)``, ``cfg_of(node, key)``, ``cfg_text(node, key)``, ``surely_before(a, b)``, ``may_overlap(a, b)``,
-``within_fault(kind[, target], t)``, ``surely_in_fault(kind[, target], t)``, ``slack(t0, t1)``, ``worst_stall(t0, t1)``, ``tolerance()``,
+Helpers: ``ms(x)``, ``cfg(key)``, ``cfg_of(node, key)``, ``cfg_text(node, key)``, ``surely_before(a, b)``,
+``may_overlap(a, b)``,
+``within_fault(kind[, target], t)``, ``surely_in_fault(kind[, target], t)``, ``slack(t0, t1)``, ``worst_stall(t0,
+t1)``, ``tolerance()``,
 ``phase_end(name)``.
-Every argument is put in parentheses, and expansion repeats until no helper is left: text substitution gets ``ms(d - 1)`` and
+Every argument is put in parentheses, and expansion repeats until no helper is left: text substitution gets ``ms(d -
+1)`` and
 ``ms(cfg(k))`` silently wrong.
 """
 
@@ -11,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import sqlglot
 from sqlglot import exp
@@ -25,7 +28,9 @@ ROUNDS_MAX: Final = 32
 """Deepest nesting of helpers; ours: more means that a helper expands into itself."""
 
 _NEVER: Final = "CAST(9000000000000000000 AS BIGINT)"
-_FAULT: Final = "EXISTS (SELECT 1 FROM faults AS hf WHERE hf.kind = {kind}{target} AND {t} >= hf.{since} AND {t} <= {until})"
+_FAULT: Final = (
+    "EXISTS (SELECT 1 FROM faults AS hf WHERE hf.kind = {kind}{target} AND {t} >= hf.{since} AND {t} <= {until})"
+)
 
 
 def _ms(x: str) -> str:
@@ -49,16 +54,17 @@ def _cfg_text(node: str, key: str) -> str:
 
 def _slack(t0: str, t1: str) -> str:
     return (
-        "(coalesce((SELECT sum(least(hs.ended, {b}) - greatest(hs.began, {a})) FROM stalls AS hs "
-        "WHERE hs.ended > {a} AND hs.began < {b}), 0) + (SELECT max(he.error_ns) FROM clock_error AS he))"
-    ).format(a=t0, b=t1)
+        f"(coalesce((SELECT sum(least(hs.ended, {t1}) - greatest(hs.began, {t0})) FROM stalls AS hs "
+        f"WHERE hs.ended > {t0} AND hs.began < {t1}), 0) + (SELECT max(he.error_ns) FROM clock_error AS he))"
+    )
 
 
 def _worst_stall(t0: str, t1: str) -> str:
     return (
-        "(SELECT arg_max(hs.process || ' ' || CAST((hs.ended - hs.began) // 1000000 AS VARCHAR) || ' ms', hs.ended - hs.began) "
-        "FROM stalls AS hs WHERE hs.ended > {a} AND hs.began < {b})"
-    ).format(a=t0, b=t1)
+        "(SELECT arg_max(hs.process || ' ' || CAST((hs.ended - hs.began) // 1000000 AS VARCHAR) || ' ms', "
+        "hs.ended - hs.began) "
+        f"FROM stalls AS hs WHERE hs.ended > {t0} AND hs.began < {t1})"
+    )
 
 
 def _phase_end(name: str) -> str:
@@ -97,12 +103,14 @@ HELPERS: Final = (*_TEXTUAL, *_PAIRS, "tolerance")
 
 @lru_cache(maxsize=2048)
 def expand(query: str, tolerance_ms: int = 0) -> str:
-    """``query`` with every helper expanded, in DuckDB's dialect. Raises SpecsError for a query that cannot be parsed."""
+    """``query`` with every helper expanded, in
+    DuckDB's dialect. Raises SpecsError for a query that cannot be parsed."""
     try:
-        tree: exp.Expression = sqlglot.parse_one(query, dialect=DIALECT)
+        tree: Any = sqlglot.parse_one(query, dialect=DIALECT)
     except sqlglot.errors.SqlglotError as error:
         raise SpecsError(f"not a query that can be read: {error}; the query: {query.strip()[:200]}") from error
-    return expand_tree(tree, tolerance_ms).sql(dialect=DIALECT)
+    text: str = expand_tree(tree, tolerance_ms).sql(dialect=DIALECT)
+    return text
 
 
 def expand_tree(tree: exp.Expression, tolerance_ms: int = 0) -> exp.Expression:
@@ -124,7 +132,9 @@ def _calls(tree: exp.Expression) -> list[exp.Anonymous]:
     """Helper calls that contain no other helper call: inner ones first, so that an argument is expanded once."""
     found = [node for node in tree.find_all(exp.Anonymous) if node.name.lower() in HELPERS]
     return [
-        node for node in found if not any(inner is not node and inner.name.lower() in HELPERS for inner in node.find_all(exp.Anonymous))
+        node
+        for node in found
+        if not any(inner is not node and inner.name.lower() in HELPERS for inner in node.find_all(exp.Anonymous))
     ]
 
 
@@ -169,7 +179,7 @@ def _interval(call: exp.Anonymous, argument: exp.Expression) -> tuple[str, str]:
 def _aliases(call: exp.Expression) -> set[str]:
     """Names of the tables that are in scope at a call, those of enclosing queries included."""
     names: set[str] = set()
-    node: exp.Expression | None = call
+    node: Any = call
     while node is not None:
         if isinstance(node, exp.Select):
             sources = [node.args.get("from") or node.args.get("from_"), *(node.args.get("joins") or [])]

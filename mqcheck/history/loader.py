@@ -1,7 +1,10 @@
-"""Loads a history folder into DuckDB: streams of JSON lines become the typed tables of ``tables`` and the derived facts.
+"""Loads a history folder into DuckDB: streams of JSON lines become the typed tables of ``tables`` and the derived
+facts.
 
-One pass in Python routes lines by their first bytes into a temporary file per table, without parsing them; DuckDB then reads each
-file with the columns of its table alone. A torn last line is cut; anything else that is not a line of a stream is a harness
+One pass in Python routes lines by their first bytes into a temporary file per table, without parsing them; DuckDB
+then reads each
+file with the columns of its table alone. A torn last line is cut; anything else that is not a line of a stream is a
+    harness
 error, because a judge that skips lines may judge wrongly.
 
 Nothing here judges: see ``mqcheck.judge``.
@@ -91,8 +94,10 @@ class _Routed:
 def load(folder: Path) -> duckdb.DuckDBPyConnection:
     """All tables and facts of the history in ``folder``, in memory.
 
-    Reads ``events/*.jsonl``, or ``tables/*.parquet`` where no events are. Called by the judge and by people's own queries.
-    Raises HistoryError (no history here, another format), StreamError (a bad line, a missing header, clocks that cannot be compared).
+    Reads ``events/*.jsonl``, or ``tables/*.parquet`` where no events are. Called by the judge and by
+    people's own queries.
+    Raises HistoryError (no history here, another format), StreamError (a bad line, a missing header, clocks that
+    cannot be compared).
     """
     connection = load_tables(folder)
     make_facts(connection)
@@ -105,7 +110,9 @@ def load_tables(folder: Path) -> duckdb.DuckDBPyConnection:
     if not paths and (folder / "tables").is_dir():
         return _load_parquet(folder / "tables")
     if not paths:
-        raise HistoryError(f"{folder} is no history: it has no events/*.jsonl; give the folder history/<scenario> of a run")
+        raise HistoryError(
+            f"{folder} is no history: it has no events/*.jsonl; give the folder history/<scenario> of a run"
+        )
     with tempfile.TemporaryDirectory(prefix="mqcheck-load-") as name:
         routed = _Routed(Path(name))
         try:
@@ -164,7 +171,9 @@ def _route(path: Path, index: int, routed: _Routed) -> Stream:
                 break
             name_end = line.find(b'"', 6)
             if line[:6] != _HEAD or line[-2:] != b"}\n" or name_end < 0:
-                raise StreamError(f"{path}:{count}: not a line of a stream: {line[:60]!r}; the file was damaged after the run")
+                raise StreamError(
+                    f"{path}:{count}: not a line of a stream: {line[:60]!r}; the file was damaged after the run"
+                )
             name = line[6:name_end].decode("ascii", "replace")
             stream.lines = count
             if name == "streams":
@@ -183,8 +192,7 @@ def _header(path: Path, index: int, line: bytes) -> Stream:
     """The stream that a first line announces."""
     try:
         data = json.loads(line)
-        if data["e"] != "streams":
-            raise KeyError("streams")
+        data = {**data, "process": data["process"]} if data["e"] == "streams" else {}
         stream = Stream(
             index=index,
             path=path,
@@ -200,7 +208,9 @@ def _header(path: Path, index: int, line: bytes) -> Stream:
             lines=1,
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise StreamError(f"{path}:1: the stream lacks its header ({error!r}): the process died before it wrote one") from error
+        raise StreamError(
+            f"{path}:1: the stream lacks its header ({error!r}): the process died before it wrote one"
+        ) from error
     if stream.format not in FORMATS:
         raise HistoryError(f"{path}: format {stream.format} is not among {FORMATS}; use the mqcheck that recorded it")
     return stream
@@ -213,7 +223,9 @@ def _closing(stream: Stream, line: bytes, count: int) -> None:
     except (ValueError, KeyError, TypeError) as error:
         raise StreamError(f"{stream.path}:{count}: a second header or a damaged closing line: {line[:60]!r}") from error
     if said != count:
-        raise StreamError(f"{stream.path}:{count}: the closing line counts {said} lines, the file holds {count}: lines are missing")
+        raise StreamError(
+            f"{stream.path}:{count}: the closing line counts {said} lines, the file holds {count}: lines are missing"
+        )
     stream.complete = True
 
 
@@ -251,7 +263,8 @@ def _make_tables(connection: duckdb.DuckDBPyConnection, streams: list[Stream], r
 
 
 def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed) -> None:
-    """Compare boots; where they differ, ``clocks`` points must say how to shift, and their error widens every tolerance."""
+    """Compare boots; where they differ, ``clocks`` points must say how to shift, and their error widens every
+    tolerance."""
     connection.execute("CREATE TABLE clock_error (error_ns BIGINT)")
     boots = {stream.boot for stream in streams if stream.boot}
     error_ns = 0
@@ -273,7 +286,8 @@ def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Strea
 
 
 def _clock_offsets(routed: _Routed) -> dict[str, tuple[int, int]]:
-    """Boot → (offset, error bound) by its most exact ``clocks`` point; an error bound covers drift between start and end."""
+    """Boot → (offset, error bound) by its most exact ``clocks`` point; an error bound covers drift between start and
+    end."""
     path = routed.path("clocks", "p")
     best: dict[str, tuple[int, int]] = {}
     rows = [json.loads(line) for line in path.read_bytes().splitlines()] if path else []
@@ -306,7 +320,8 @@ def _selects(table: Table, parts: dict[str, Path], *, shifted: bool) -> Iterator
     if table.shape == "life":
         union = " UNION ALL ".join(f"SELECT * FROM {_read(table, path)}" for path in parts.values())
         values = ", ".join(_shift(f"arg_max(b.{column}, b.n)", column, stamp) for column in table.columns)
-        yield f"SELECT b.op, any_value(s.process), {values} FROM ({union}) b {streams} GROUP BY b.op{', s.shift_ns' if stamp else ''}"
+        group = "b.op, s.shift_ns" if stamp else "b.op"
+        yield f"SELECT b.op, any_value(s.process), {values} FROM ({union}) b {streams} GROUP BY {group}"
         return
     if "p" in parts:
         values = ", ".join(_value(column, f"b.{column}", stamp) for column in table.columns)
@@ -316,7 +331,8 @@ def _selects(table: Table, parts: dict[str, Path], *, shifted: bool) -> Iterator
         outcome = f"coalesce(e.outcome, CASE WHEN e.op IS NULL THEN '{OP_ENDED_NEVER}' ELSE 'ok' END)"
         values = ", ".join(_value(column, f"coalesce(e.{column}, b.{column})", stamp) for column in table.columns)
         yield (
-            f"SELECT b.op, s.process, b.t{stamp}, CASE WHEN {outcome} <> '{OP_ENDED_NEVER}' THEN e.t{stamp} END, {outcome}, {values} "
+            f"SELECT b.op, s.process, b.t{stamp}, CASE WHEN {outcome} <> '{OP_ENDED_NEVER}' THEN e.t{stamp} END, "
+            f"{outcome}, {values} "
             f"FROM {_read(table, parts['b'])} b {streams} LEFT JOIN {_read(table, parts['e'])} e ON e.op = b.op"
         )
     elif "b" in parts:
@@ -354,7 +370,9 @@ def _check_ends(connection: duckdb.DuckDBPyConnection, table: Table, parts: dict
     row = connection.execute(f"SELECT min(op), max(n) FROM {ends} e WHERE n > 1 OR op NOT IN ({begins})").fetchone()
     if row is not None and row[0] is not None:
         what = "ended twice" if row[1] > 1 else "ended but never began"
-        raise StreamError(f"{table.name}: operation {row[0]} {what}: the recorder was used wrongly or lines are missing")
+        raise StreamError(
+            f"{table.name}: operation {row[0]} {what}: the recorder was used wrongly or lines are missing"
+        )
 
 
 def _add_absent_routes(connection: duckdb.DuckDBPyConnection) -> None:
@@ -387,10 +405,10 @@ def _bad_line(paths: list[Path]) -> str | None:
         with path.open("rb") as file:
             for count, line in enumerate(file, 1):
                 try:
-                    if line.endswith(b"\n") and not isinstance(json.loads(line), dict):
-                        raise ValueError("no object")
-                except ValueError as error:
-                    return f"{path}:{count}: not a line of JSON ({error}): {line[:60]!r}; the file was damaged after the run"
+                    if line.endswith(b"\n"):
+                        dict(json.loads(line))
+                except (ValueError, TypeError) as error:
+                    return f"{path}:{count}: not a line of JSON ({error}): {line[:60]!r}; damaged after the run"
     return None
 
 

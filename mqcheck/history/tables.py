@@ -9,29 +9,111 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Shape = Literal["span", "point", "life"]
-"""span: one ``b`` line and at most one ``e`` line, gives ``invoked``, ``returned``, ``outcome``. point: one line, gives ``t``.
+"""span: one ``b`` line and at most one ``e`` line, gives ``invoked``, ``returned``, ``outcome``.
+point: one line, gives ``t``.
 life: explicit stamps, may be extended by several ``e`` lines, later non-null values win."""
 
 OP_ENDED_NEVER: Final = "unknown"
 """The outcome of an operation without an end line: neither happened nor did not happen."""
 
 BIGINTS: Final = frozenset(
-    "t op invoked returned received began active healing healed ended spawned ready ending opened closed "
-    "parent message delivery pull session batch conn check_op "
-    "queue_offset position value next_offset min_offset max_offset physical_offset half_offset "
-    "delay_ms suspend_ms invisible_ms store_time born_time argument_ms "
-    "body_digest props_digest record_digest offset_ns error_ns wall_ns lines payload_bytes".split()
+    [
+        "t",
+        "op",
+        "invoked",
+        "returned",
+        "received",
+        "began",
+        "active",
+        "healing",
+        "healed",
+        "ended",
+        "spawned",
+        "ready",
+        "ending",
+        "opened",
+        "closed",
+        "parent",
+        "message",
+        "delivery",
+        "pull",
+        "session",
+        "batch",
+        "conn",
+        "check_op",
+        "queue_offset",
+        "position",
+        "value",
+        "next_offset",
+        "min_offset",
+        "max_offset",
+        "physical_offset",
+        "half_offset",
+        "delay_ms",
+        "suspend_ms",
+        "invisible_ms",
+        "store_time",
+        "born_time",
+        "argument_ms",
+        "body_digest",
+        "props_digest",
+        "record_digest",
+        "offset_ns",
+        "error_ns",
+        "wall_ns",
+        "lines",
+        "payload_bytes",
+    ]
 )
 """Columns of 64 bits: times in ns, ids, offsets, milliseconds, digests."""
 
 INTEGERS: Final = frozenset(
-    "attempt queue code request_code delay_level reconsume_times batch_index batch_size max_num records broker_id perm flag "
-    "life answers check_times size read_queues write_queues suggested_broker_id max_reconsume exit_code format number pid".split()
+    [
+        "attempt",
+        "queue",
+        "code",
+        "request_code",
+        "delay_level",
+        "reconsume_times",
+        "batch_index",
+        "batch_size",
+        "max_num",
+        "records",
+        "broker_id",
+        "perm",
+        "flag",
+        "life",
+        "answers",
+        "check_times",
+        "size",
+        "read_queues",
+        "write_queues",
+        "suggested_broker_id",
+        "max_reconsume",
+        "exit_code",
+        "format",
+        "number",
+        "pid",
+    ]
 )
 """Columns of 32 bits."""
 
 BOOLEANS: Final = frozenset(
-    "transactional wait_store granted listed complete master orderly oneway crc_ok parsed from_check confirmed strict".split()
+    [
+        "transactional",
+        "wait_store",
+        "granted",
+        "listed",
+        "complete",
+        "master",
+        "orderly",
+        "oneway",
+        "crc_ok",
+        "parsed",
+        "from_check",
+        "confirmed",
+        "strict",
+    ]
 )
 """Columns that are true, false or unknown."""
 
@@ -99,7 +181,8 @@ TABLES: Final[dict[str, Table]] = {
             "sends",
             "span",
             "message topic mode producer producer_group worker unique_key tag keys sharding_key delay_level delay_ms "
-            "transactional wait_store batch batch_index size flag body_digest props_digest code broker queue queue_offset",
+            "transactional wait_store batch batch_index size flag body_digest props_digest code broker queue "
+            "queue_offset",
         ),
         _table(
             "attempts",
@@ -110,8 +193,8 @@ TABLES: Final[dict[str, Table]] = {
         _table(
             "deliveries",
             "point",
-            "pull consumer_group member session message attempt unique_key topic origin_topic broker node queue queue_offset "
-            "tag reconsume_times flag crc_ok body_digest props_digest store_time born_time received",
+            "pull consumer_group member session message attempt unique_key topic origin_topic broker node queue "
+            "queue_offset tag reconsume_times flag crc_ok body_digest props_digest store_time born_time received",
         ),
         _table("results", "span", "delivery consumer_group member kind result delay_level code"),
         _table(
@@ -120,9 +203,7 @@ TABLES: Final[dict[str, Table]] = {
             "kind consumer_group member session conn node broker topic queue position max_num suspend_ms invisible_ms "
             "sub_version expression code records next_offset min_offset max_offset suggested_broker_id",
         ),
-        _table(
-            "offsets", "span", "kind consumer_group member node broker topic queue value argument_ms code position"
-        ),
+        _table("offsets", "span", "kind consumer_group member node broker topic queue value argument_ms code position"),
         _table(
             "subscriptions",
             "point",
@@ -134,20 +215,21 @@ TABLES: Final[dict[str, Table]] = {
             "span",
             "nameserver topic listed broker broker_id address perm read_queues write_queues code strict",
         ),
-        _table(
-            "registrations", "span", "kind nameserver node broker broker_id code master_address ha_address"
-        ),
+        _table("registrations", "span", "kind nameserver node broker broker_id code master_address ha_address"),
         _table("locks", "span", "kind consumer_group member node broker topic queue granted"),
         _table(
             "transactions",
             "span",
             "message producer producer_group kind decision from_check check_op node half_offset physical_offset code",
         ),
-        _table("checks", "point", "message unique_key producer producer_group node half_offset physical_offset check_times"),
+        _table(
+            "checks", "point", "message unique_key producer producer_group node half_offset physical_offset check_times"
+        ),
         _table(
             "replies",
             "span",
-            "probe conn node request_code encoding oneway payload_bytes code answers response_flag closed_by remark detail",
+            "probe conn node request_code encoding oneway payload_bytes code answers response_flag closed "
+            "closed_by remark detail",
         ),
         _table("connections", "life", "conn link node opened closed closed_by"),
         _table(
@@ -178,11 +260,38 @@ TABLES: Final[dict[str, Table]] = {
 }
 """Every table that a stream may write, by name; ``streams`` (headers) is the loader's own."""
 
-STREAM_COLUMNS: Final = ("process", "number", "life", "run", "format", "pid", "boot", "wall_ns", "t", "lines", "complete")
+STREAM_COLUMNS: Final = (
+    "process",
+    "number",
+    "life",
+    "run",
+    "format",
+    "pid",
+    "boot",
+    "wall_ns",
+    "t",
+    "lines",
+    "complete",
+)
 """Columns of the table ``streams``; ``complete`` is true when the closing line is there."""
 
 TIMES: Final = frozenset(
-    "t invoked returned received began active healing healed ended spawned ready ending opened closed".split()
+    [
+        "t",
+        "invoked",
+        "returned",
+        "received",
+        "began",
+        "active",
+        "healing",
+        "healed",
+        "ended",
+        "spawned",
+        "ready",
+        "ending",
+        "opened",
+        "closed",
+    ]
 )
 """Columns in ns of CLOCK_MONOTONIC: shifted when a stream comes from another host."""
 

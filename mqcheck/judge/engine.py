@@ -1,16 +1,236 @@
-"""Puts every guarantee to one history and chooses its verdict."""
+"""Puts every guarantee to one history and chooses its verdict.
+
+The rules, worst first: a violation without harness error is ``violated``; an undecidable row, too little evidence or
+a missing fault makes
+an aimed-at pair ``inconclusive``; the rest is ``held`` or neutral. What evidence looks like is
+    ``evidence``'s business, what a
+query means is the guarantee's.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
-from mqcheck.judge.verdicts import Verdict
-from mqcheck.specs import Specs
+import duckdb
+
+from mqcheck.errors import SpecsError, StreamError
+from mqcheck.history.helpers import expand
+from mqcheck.history.loader import load, write_parquet
+from mqcheck.judge.evidence import by_place, condense
+from mqcheck.judge.plan_file import PlanFile, read_plan
+from mqcheck.judge.verdicts import (
+    HARNESS_ERROR,
+    HELD,
+    INCONCLUSIVE,
+    NOT_APPLICABLE,
+    NOT_EXERCISED,
+    VIOLATED,
+    Verdict,
+)
+from mqcheck.specs import Guarantee, Specs
+
+ENABLED_BY: Final[dict[str, tuple[str, ...]]] = {
+    "blackhole": ("blackhole", "partition"),
+    "drop": ("drop", "partition"),
+    "reset": ("reset", "partition"),
+    "slow-close": ("slow-close", "partition"),
+    "limit-data": ("limit-data", "partition"),
+    "down": ("down", "partition"),
+    "bandwidth": ("bandwidth", "latency"),
+    "slice": ("slice", "latency"),
+    "restart": ("restart", "kill", "stop"),
+}
+"""Fault → capabilities of a target, any one of which makes it possible; others need the capability of their own
+name."""
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the queries of one guarantee brought."""
+
+    exercised: int = 0
+    columns: tuple[str, ...] = ()
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    undecided: list[dict[str, Any]] = field(default_factory=list)
 
 
 def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[Verdict]:
-    """The verdict of every guarantee over the history in ``folder`` (``plan.json``, ``events/``), in the order of ``specs``.
+    """The verdict of every guarantee over the history in ``folder`` (``plan.json``, ``events/``), in the order of
+    ``specs``.
 
-    ``parquet``: also store the tables as judged in ``tables/``. Raises HistoryError when the folder is no history.
+    ``parquet``: also store the tables as judged in ``tables/``. A history that cannot be loaded makes every aimed-at
+    pair inconclusive
+    with a harness error. Raises HistoryError when the folder is no history. Called by the
+        judge's child and ``mqcheck check``.
     """
-    raise NotImplementedError
+    plan = read_plan(folder)
+    try:
+        connection = load(folder)
+    except StreamError as error:
+        return [_broken(guarantee, plan, str(error)) for guarantee in specs]
+    try:
+        if parquet:
+            write_parquet(connection, folder)
+        return judge_tables(connection, plan, specs)
+    finally:
+        connection.close()
+
+
+def judge_tables(connection: duckdb.DuckDBPyConnection, plan: PlanFile, specs: Specs) -> list[Verdict]:
+    """The verdict of every guarantee over loaded tables and facts."""
+    confirmed = {row[0] for row in connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()}
+    verdicts = []
+    for guarantee in specs:
+        began = time.perf_counter()
+        judged = _judge(connection, plan, guarantee, confirmed)
+        verdicts.append(_verdict(guarantee, plan, judged, time.perf_counter() - began))
+    return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    verdict: str
+    reason: str = ""
+    exercised: int = 0
+    evidence_total: int = 0
+    evidence: tuple[dict[str, Any], ...] = ()
+
+
+def _verdict(guarantee: Guarantee, plan: PlanFile, judged: _Judged, seconds: float) -> Verdict:
+    return Verdict(
+        guarantee=guarantee.id,
+        scenario=plan.scenario,
+        aimed=guarantee.id in plan.aims,
+        verdict=judged.verdict,
+        exercised=judged.exercised,
+        enough=guarantee.enough,
+        evidence_total=judged.evidence_total,
+        evidence=judged.evidence,
+        reason=judged.reason,
+        judge_seconds=round(seconds, 6),
+        replay=plan.replay,
+        subject=guarantee.subject,
+        level=guarantee.level,
+        title=guarantee.title,
+    )
+
+
+def _broken(guarantee: Guarantee, plan: PlanFile, error: str) -> Verdict:
+    """A history that cannot be loaded says nothing: inconclusive where aimed at, else neutral."""
+    aimed = guarantee.id in plan.aims
+    verdict = INCONCLUSIVE if aimed else NOT_EXERCISED
+    return _verdict(guarantee, plan, _Judged(verdict, HARNESS_ERROR + error), 0.0)
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Guarantee, confirmed: set[str]) -> _Judged:
+    aimed = guarantee.id in plan.aims
+    missing = _missing_capability(plan, guarantee, confirmed)
+    if missing:
+        return _Judged(NOT_APPLICABLE, missing)
+    try:
+        if not _applies(connection, guarantee):
+            return _Judged(NOT_APPLICABLE, f"its condition is not met here: {' '.join(guarantee.applies.split())}")
+        found = _ask(connection, guarantee)
+        if not guarantee.promised:
+            return _seen(connection, found)
+        return _choose(connection, plan, guarantee, confirmed, found)
+    except (duckdb.Error, SpecsError) as error:
+        reason = f"{HARNESS_ERROR}a query of {guarantee.id} failed: {str(error).strip()}"
+        return _Judged(INCONCLUSIVE if aimed else NOT_EXERCISED, reason)
+
+
+def _missing_capability(plan: PlanFile, guarantee: Guarantee, confirmed: set[str]) -> str:
+    """Why this target cannot exercise the guarantee; empty when it can, or when a fault it needs happened anyway."""
+    if not guarantee.needs or plan.capabilities is None or confirmed & set(guarantee.needs):
+        return ""
+    for kind in guarantee.needs:
+        if plan.capabilities & set(ENABLED_BY.get(kind, (kind,))):
+            return ""
+    faults = ", ".join(guarantee.needs)
+    return f"{plan.target} cannot be given any of the faults it needs ({faults}); run it on a target that can"
+
+
+def _applies(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> bool:
+    row = connection.execute(expand(f"SELECT {guarantee.applies}", guarantee.tolerance_ms)).fetchone()
+    return bool(row is not None and row[0])
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> _Findings:
+    found = _Findings()
+    row = connection.execute(expand(guarantee.exercised, guarantee.tolerance_ms)).fetchone()
+    found.exercised = int(row[0] or 0) if row is not None else 0
+    result = connection.execute(expand(guarantee.violations or guarantee.seen, guarantee.tolerance_ms))
+    found.columns = tuple(item[0] for item in result.description)
+    found.rows = result.fetchall()
+    if guarantee.inconclusive and not found.rows:
+        result = connection.execute(expand(guarantee.inconclusive, guarantee.tolerance_ms))
+        columns = [item[0] for item in result.description]
+        found.undecided = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    return found
+
+
+def _seen(connection: duckdb.DuckDBPyConnection, found: _Findings) -> _Judged:
+    """A NOT-PROMISED entry is counted, never judged; ``exercised`` is how often it was seen."""
+    total = len(found.rows)
+    evidence = tuple(condense(connection, found.columns, found.rows)) if total else ()
+    return _Judged(NOT_APPLICABLE, f"not promised: seen {total} times among {found.exercised}", total, total, evidence)
+
+
+def _choose(
+    connection: duckdb.DuckDBPyConnection,
+    plan: PlanFile,
+    guarantee: Guarantee,
+    confirmed: set[str],
+    found: _Findings,
+) -> _Judged:
+    aimed = guarantee.id in plan.aims
+    if found.rows:
+        total = len(found.rows)
+        evidence = tuple(condense(connection, found.columns, found.rows))
+        places = by_place(found.columns, found.rows)
+        reason = f"{total} rows of evidence" + (f" ({places})" if places else "")
+        if plan.harness_error:
+            reason = f"{HARNESS_ERROR}{plan.harness_error} (and {reason}, which prove nothing while the kit fails)"
+            return _Judged(INCONCLUSIVE, reason, found.exercised, total, evidence)
+        return _Judged(VIOLATED, reason, found.exercised, total, evidence)
+    if not aimed:
+        return _unaimed(guarantee, confirmed, found)
+    doubt = _doubt(plan, guarantee, confirmed, found)
+    if doubt:
+        return _Judged(INCONCLUSIVE, doubt, found.exercised)
+    return _Judged(HELD, "", found.exercised)
+
+
+def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: set[str], found: _Findings) -> str:
+    """Why an aimed-at pair without violation is not held; empty when it is."""
+    if plan.harness_error:
+        return f"{HARNESS_ERROR}{plan.harness_error}"
+    if found.undecided:
+        return _undecided(found.undecided)
+    if guarantee.needs and not confirmed & set(guarantee.needs):
+        return f"none of the faults it needs ({', '.join(guarantee.needs)}) had a confirmed effect"
+    if found.exercised < guarantee.enough:
+        return f"too little happened: {found.exercised} of the {guarantee.enough} pieces of evidence it needs"
+    return ""
+
+
+def _unaimed(guarantee: Guarantee, confirmed: set[str], found: _Findings) -> _Judged:
+    """Not aimed at: enough evidence makes it held, less is neutral; doubts are told, and stay neutral too."""
+    if found.undecided:
+        return _Judged(NOT_EXERCISED, _undecided(found.undecided), found.exercised)
+    if guarantee.needs and not confirmed & set(guarantee.needs):
+        return _Judged(NOT_EXERCISED, "", found.exercised)
+    if found.exercised < guarantee.enough:
+        reason = f"{found.exercised} of {guarantee.enough} pieces of evidence" if found.exercised else ""
+        return _Judged(NOT_EXERCISED, reason, found.exercised)
+    return _Judged(HELD, "", found.exercised)
+
+
+def _undecided(rows: Sequence[dict[str, Any]]) -> str:
+    first = rows[0]
+    text = str(first["reason"]) if first.get("reason") else ", ".join(f"{k}={v}" for k, v in first.items())
+    return text + (f" (and {len(rows) - 1} more)" if len(rows) > 1 else "")

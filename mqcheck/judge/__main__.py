@@ -1,0 +1,35 @@
+"""``python -m mqcheck.judge serve --specs DIR …``: the judging child; speaks JSON lines on stdin and stdout."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+from mqcheck.errors import SpecsError
+from mqcheck.judge.serve import serve
+from mqcheck.specs import load_specs
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until the end of input; exit status 4 when the guarantees cannot be loaded."""
+    parser = argparse.ArgumentParser(prog="python -m mqcheck.judge", description=__doc__)
+    parser.add_argument(
+        "command", choices=["serve"], help="answer one line of verdicts per line that names a history folder"
+    )
+    parser.add_argument("--specs", nargs="*", type=Path, default=[], help="further folders of guarantees")
+    options = parser.parse_args(arguments)
+    # Ctrl-C goes to the whole terminal group; the session ends this child by closing its input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        specs = load_specs(options.specs)
+    except SpecsError as error:
+        sys.stderr.write(f"{error}\n")
+        return 4
+    serve(sys.stdin, sys.stdout, specs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The judging child's loop: a history folder in, its verdicts out, one JSON line each.
+
+It runs in a process of its own so that judging cannot stall what is still being recorded; see ``process`` for the
+other side.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TextIO
+
+from mqcheck.errors import MqcheckError
+from mqcheck.history.helpers import expand
+from mqcheck.judge.engine import judge_history
+from mqcheck.specs import Specs
+
+
+def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
+    """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}``; return at the end
+    of input."""
+    warm_up(specs)
+    for line in lines:
+        if not line.strip():
+            continue
+        folder = str(json.loads(line)["folder"])
+        try:
+            verdicts = judge_history(Path(folder), specs, parquet=True)
+            answer: dict[str, object] = {"folder": folder, "verdicts": [verdict.as_dict() for verdict in verdicts]}
+        except MqcheckError as error:
+            answer = {"folder": folder, "error": f"{type(error).__name__}: {error}"}
+        except Exception as error:
+            # A judge never answers with a stack trace: whatever broke is the kit's failure, told in one line.
+            answer = {"folder": folder, "error": f"{type(error).__name__} while judging: {error}"}
+        out.write(json.dumps(answer) + "\n")
+        out.flush()
+
+
+def warm_up(specs: Specs) -> None:
+    """Expand all queries once, before the first history comes: the expansion is kept, and a broken query is found
+    early enough."""
+    for guarantee in specs:
+        texts = (
+            f"SELECT {guarantee.applies}",
+            guarantee.exercised,
+            guarantee.violations,
+            guarantee.inconclusive,
+            guarantee.seen,
+        )
+        for text in texts:
+            if text:
+                try:
+                    expand(text, guarantee.tolerance_ms)
+                except MqcheckError:
+                    # Told as that guarantee's harness error with every history, not as a dead judge.
+                    continue
