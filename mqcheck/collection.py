@@ -22,8 +22,8 @@ EVIDENCE_LINES_MAX: Final = 5
 """Evidence rows printed with a failed item; ours: the report has more, the history has all."""
 
 
-class VerdictFailure(Exception):
-    """An item's verdict is none to be content with; its text is all that is printed."""
+class VerdictError(Exception):
+    """Not an error of the kit: an item's verdict is none to be content with; its text is all that is printed."""
 
 
 class Suite(pytest.Collector):
@@ -96,11 +96,11 @@ class VerdictItem(pytest.Item):
         if verdict == NOT_APPLICABLE:
             pytest.skip(text)
         if text:
-            raise VerdictFailure(text)
+            raise VerdictError(text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """A verdict is printed as it is, without a traceback."""
-        if isinstance(excinfo.value, VerdictFailure):
+        if isinstance(excinfo.value, VerdictError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -115,8 +115,8 @@ class VerdictItem(pytest.Item):
 def judgement(pair: Pair, outcome: Outcome, *, strict: bool) -> tuple[str, str]:
     """The verdict of an item, and why it fails or is skipped (empty: it passes).
 
-    A harness error is called ``HARNESS`` here, so that the exit status can tell it from an inconclusive. SHOULD promises fail
-    only under ``strict``, MAY never.
+    A harness error is called ``HARNESS`` here, so that the exit status can tell it from an inconclusive. SHOULD
+    promises fail only under ``strict``, MAY never.
     """
     if pair.guarantee == EVERYTHING_ELSE:
         return _everything_else(outcome, strict=strict)

@@ -1,7 +1,7 @@
 """The plugin object of a run with ``--mqcheck``: joins pytest's session (or xdist's controller and workers) to the kit.
 
-Registered by ``mqcheck.plugin`` only when asked for; what the hooks decide is elsewhere: selection in ``plan``, verdicts in
-``collection``, statuses in ``exits``, the shares of workers in ``scheduler``.
+Registered by ``mqcheck.plugin`` only when asked for; what the hooks decide is elsewhere: selection in ``plan``,
+verdicts in ``collection``, statuses in ``exits``, the shares of workers in ``scheduler``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 import pytest
 
 from mqcheck import exits, machinery
-from mqcheck.collection import Suite, VerdictFailure, VerdictItem
+from mqcheck.collection import Suite, VerdictError, VerdictItem
 from mqcheck.errors import HarnessError, MqcheckError, UserError
 from mqcheck.plan import Pair, Planned, keep_ids, scenario_of
 from mqcheck.report.outcomes import Outcome, read_outcome
@@ -82,7 +82,7 @@ class Conformance:
     def pytest_report_header(self) -> str:
         """Target, profile and seed, so that a run can be repeated from its output."""
         settings = self.settings
-        planted = f" sabotage={settings.sabotage}" if settings.sabotage else f" odd={settings.odd}" if settings.odd else ""
+        planted = "".join(f" {kind}={getattr(settings, kind)}" for kind in ("sabotage", "odd") if getattr(settings, kind))
         where = "" if self.starts_nothing else f" report={self.run.folder}"
         return f"mqcheck: target={settings.target} profile={settings.profile} seed={self.run.seed}{planted}{where}"
 
@@ -128,10 +128,10 @@ class Conformance:
                     self._print_progress()
         except UserError as error:
             if self.is_worker:
-                raise VerdictFailure(f"harness error: {error}") from error
+                raise VerdictError(f"harness error: {error}") from error
             pytest.exit(str(error), returncode=exits.USAGE)
         except HarnessError as error:
-            raise VerdictFailure(f"harness error: {error}") from error
+            raise VerdictError(f"harness error: {error}") from error
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep why items failed; under xdist, tell of each scenario when its first item is done."""
@@ -169,7 +169,7 @@ class Conformance:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> ScenarioScheduling:
         """xdist: items of a scenario stay together."""
-        from xdist.workermanage import parse_tx_spec_config
+        from xdist.workermanage import parse_tx_spec_config  # type: ignore[import-untyped]
 
         seconds = {one.scenario.name: float(one.scenario.seconds) for one in self.kit().planned}
         return ScenarioScheduling(config, len(parse_tx_spec_config(config)), seconds, self._assign)

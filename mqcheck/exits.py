@@ -28,8 +28,8 @@ HARNESS: Final = "harness error"
 def status(pytest_status: int, failures: Iterable[str]) -> int:
     """The run's exit status.
 
-    ``failures``: for each selected item that counts as failed, ``violated``, ``inconclusive``, ``HARNESS`` or ``OTHER_FAILURE``.
-    Called once at the end of a session; only 0 and 1 are ever changed.
+    ``failures``: for each selected item that counts as failed, ``violated``, ``inconclusive``, ``HARNESS`` or
+    ``OTHER_FAILURE``. Called once at the end of a session; only 0 and 1 are ever changed.
     """
     if pytest_status not in (HELD, VIOLATED):
         return pytest_status

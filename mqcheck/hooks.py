@@ -25,8 +25,8 @@ def pytest_mqcheck_targets(config: pytest.Config) -> Mapping[str, Target]:
     Called by the plugin once in each process, before the first scenario is chosen, and by ``mqcheck list``.
 
     - ``config``: pytest's configuration, to read options and ini values.
-    - Result: targets by name. A target is any object with the members of ``mqcheck.targets.base.Target``; making it must start
-      nothing, its ``open`` does. A name of mqcheck's own, or of another plugin, is a usage error.
+    - Result: targets by name. A target is any object with the members of ``mqcheck.targets.base.Target``; making it
+      must start nothing, its ``open`` does. A name of mqcheck's own, or of another plugin, is a usage error.
     - Conftest: yes, in the root folder's conftest.py.
 
     A broker of one's own, built from the reference's description under another name::
@@ -53,8 +53,8 @@ def pytest_mqcheck_faults(config: pytest.Config) -> Sequence[type[Fault]]:
     Called by the plugin once in each process, after the targets, and by ``mqcheck list``.
 
     - ``config``: pytest's configuration.
-    - Result: subclasses of ``mqcheck.faults.base.Fault``, each with a ``kind`` that nobody else uses (a usage error otherwise), so
-      that a history's table ``faults`` has one meaning for each kind.
+    - Result: subclasses of ``mqcheck.faults.base.Fault``, each with a ``kind`` that nobody else uses (a usage error
+      otherwise), so that a history's table ``faults`` has one meaning for each kind.
     - Conftest: yes, in the root folder's conftest.py.
 
     A fault that moves a node's clock by a command of the house::
@@ -93,12 +93,13 @@ def pytest_mqcheck_faults(config: pytest.Config) -> Sequence[type[Fault]]:
 def pytest_mqcheck_report_sections(config: pytest.Config, folder: Path) -> Sequence[Section]:
     """Add sections at the end of report.html.
 
-    Called by the plugin once, in the process that writes the report (xdist: the controller), when every scenario has been judged.
+    Called by the plugin once, in the process that writes the report (xdist: the controller), when every scenario has
+    been judged.
 
     - ``config``: pytest's configuration.
     - ``folder``: the run's folder; ``history/`` is complete in it, the reports are not written yet.
-    - Result: ``mqcheck.report.sections.Section`` objects, shown in the order given. Texts are escaped. An exception ends pytest
-      with an internal error: catch what you expect.
+    - Result: ``mqcheck.report.sections.Section`` objects, shown in the order given. Texts are escaped. An exception
+      ends pytest with an internal error: catch what you expect.
     - Conftest: yes, in the root folder's conftest.py.
 
     A section that says which build was judged::

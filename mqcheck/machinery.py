@@ -182,7 +182,7 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
 
 @contextmanager
 def _stage() -> Iterator[Stage]:
-    """What scenarios share: the guard process and the Toxiproxy server; ended in the order that leaves nothing behind."""
+    """What scenarios share: the guard process and the Toxiproxy server; nothing of them is left at the end."""
     from mqcheck.guard import Guard
     from mqcheck.links.toxiproxy import ToxiproxyServer
     from mqcheck.runner import real_stage

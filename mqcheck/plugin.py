@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
@@ -31,13 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run the conformance suite: alone, or with the tests of the paths given.",
     )
     for setting in SETTINGS:
-        action: dict[str, Any] = {"flag": {"action": "store_true"}, "list": {"action": "append", "metavar": setting.metavar}}.get(
-            setting.kind, {"metavar": setting.metavar}
-        )
-        if setting.kind == "number":
-            action = {"metavar": setting.metavar, "type": int}
+        action: dict[str, Any] = {"metavar": setting.metavar}
+        if setting.kind == "flag":
+            action = {"action": "store_true"}
+        elif setting.kind == "list":
+            action["action"] = "append"
+        elif setting.kind == "number":
+            action["type"] = int
+        kind: Literal["args", "string"] = "args" if setting.kind == "list" else "string"
         group.addoption(setting.option, dest=setting.dest, default=None, help=setting.help, **action)
-        parser.addini(setting.dest, f"default of {setting.option}", type="args" if setting.kind == "list" else "string")
+        parser.addini(setting.dest, f"default of {setting.option}", type=kind)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

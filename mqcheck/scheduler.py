@@ -1,7 +1,7 @@
 """Spreads a run over xdist workers: each scenario's items stay together on one worker.
 
-Scenarios wait more than they compute, so each worker gets its whole share at once and runs it concurrently; the shares are
-balanced by the scenarios' estimated seconds. Other tests are handed out file by file, before the shares.
+Scenarios wait more than they compute, so each worker gets its whole share at once and runs it concurrently; the
+shares are balanced by the scenarios' estimated seconds. Other tests are handed out file by file, before the shares.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mqcheck.plan import scenario_of
 
 if TYPE_CHECKING:
-    from xdist.workermanage import WorkerController
+    from xdist.workermanage import WorkerController  # type: ignore[import-untyped]
 
 SPLITTING_MODES: Final = ("each", "load", "worksteal")
 """Values of ``--dist`` that could put one scenario's items on two workers."""
@@ -35,8 +35,9 @@ def partition(scenarios: Mapping[str, float], workers: int) -> list[list[str]]:
 class ScenarioScheduling:
     """xdist's ``Scheduling`` protocol for a suite with scenarios.
 
-    Ordinary tests wait in ``_queue``, a file at a time, and go to whoever runs low. When it is empty, a worker gets its share of
-    the scenarios in one go and is told to shut down after it. What a dead worker leaves behind goes to its replacement.
+    Ordinary tests wait in ``_queue``, a file at a time, and go to whoever runs low. When it is empty, a worker gets
+    its share of the scenarios in one go and is told to shut down after it. What a dead worker leaves behind goes to
+    its replacement.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class ScenarioScheduling:
         raise NotImplementedError
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """A worker is gone; the item it died in, if any. Called by xdist's worker_workerfinished and worker_errordown."""
+        """A worker is gone; the item it died in, if any. Called by xdist when it ends or dies."""
         pending = self._pending.pop(node)
         if not pending or self.collection is None:
             return None
@@ -169,6 +170,8 @@ class ScenarioScheduling:
         import pytest
 
         differing = sorted(set(expected) ^ set(found))[:5] or ["their order"]
-        text = f"worker {node.gateway.id} collected other tests than the first worker; differing: {', '.join(differing)}"
+        text = (
+            f"worker {node.gateway.id} collected other tests than the first worker; differing: {', '.join(differing)}"
+        )
         report = pytest.CollectReport(node.gateway.id, "failed", longrepr=text, result=[])
         self.config.hook.pytest_collectreport(report=report)

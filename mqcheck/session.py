@@ -1,7 +1,7 @@
 """The kit's own thread: runs scenarios concurrently and judges their histories, while pytest's items wait.
 
-One asyncio loop in one thread: no event loop policy, no signal handler, nothing shared with the tests' own loops. What a run is
-made of (runner, judge) is handed in; nothing here knows pytest.
+One asyncio loop in one thread: no event loop policy, no signal handler, nothing shared with the tests' own loops.
+What a run is made of (runner, judge) is handed in; nothing here knows pytest.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ class Machinery:
 class KitSession:
     """Runs scenarios in a thread of its own; every method is called from another thread.
 
-    ``scenarios`` by name; ``run_folder`` gets ``history/<scenario>/``; ``limit`` is how many run at once; ``on_finished`` is called
-    in the kit's thread after each scenario.
+    ``scenarios`` by name; ``run_folder`` gets ``history/<scenario>/``; ``limit`` is how many run at once;
+    ``on_finished`` is called in the kit's thread after each scenario.
     """
 
     def __init__(
@@ -114,7 +114,8 @@ class KitSession:
     def result(self, name: str, attempt: int = 0, timeout: float | None = None) -> Outcome:
         """Wait for a scenario that was asked for.
 
-        Raises TimeoutError after ``timeout`` seconds, UserError when a tool is missing, HarnessError when the session was closed.
+        Raises TimeoutError after ``timeout`` seconds, UserError when a tool is missing, HarnessError when the session
+        was closed.
         """
         try:
             return self._futures[(name, attempt)].result(timeout)
@@ -143,9 +144,8 @@ class KitSession:
 
     def _run_thread(self) -> None:
         try:
-            with asyncio.Runner() as runner:
-                with contextlib.suppress(asyncio.CancelledError):
-                    runner.run(self._main_task())
+            with asyncio.Runner() as runner, contextlib.suppress(asyncio.CancelledError):
+                runner.run(self._main_task())
         except BaseException as error:
             self._fail_all(error)
         finally:
@@ -239,7 +239,7 @@ class KitSession:
 
     @asynccontextmanager
     async def _turn(self, alone: bool, slots: asyncio.Semaphore, drained: asyncio.Event) -> AsyncIterator[None]:
-        """A place among those that run at once; alone ones wait until this process runs no other, then for other workers."""
+        """A place among those that run at once; alone ones wait for all others, here and in other workers."""
         if alone:
             await drained.wait()
             async with run_lock(self._run_folder, exclusive=True):
@@ -261,7 +261,9 @@ class KitSession:
 
     def _fail_all(self, error: BaseException) -> None:
         self._closed = True
-        reason = error if isinstance(error, (UserError, HarnessError)) else HarnessError(f"{type(error).__name__}: {error}")
+        reason = (
+            error if isinstance(error, (UserError, HarnessError)) else HarnessError(f"{type(error).__name__}: {error}")
+        )
         for future in self._futures.values():
             if not future.done():
                 future.set_exception(reason)

@@ -1,8 +1,8 @@
 """What a user can set, and where each value came from.
 
-The table of settings is the single source of the pytest options, the environment variables, the ini options and the options of
-``mqcheck run``. Nothing here reads a command line; callers hand in what they found. Kept free of heavy imports: pytest loads
-this file at every start.
+The table of settings is the single source of the pytest options, the environment variables, the ini options and the
+options of ``mqcheck run``. Nothing here reads a command line; callers hand in what they found. Kept free of heavy
+imports: pytest loads this file at every start.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Setting:
 SETTINGS: Final = (
     Setting("target", "text", "reference", "TARGET", "What is judged: reference (default), or a target of a plugin."),
     Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
-    Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times. Default: drawn and printed."),
+    Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),
     Setting(
         "select", "list", (), "GLOB", "Only pairs whose guarantee or scenario matches; may be given several times."
     ),
@@ -108,7 +108,8 @@ def resolve(
 def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings:
     """The values as one object. Raises SettingsError.
 
-    Relative folders are taken from ``here`` when the command line or the environment gave them, from ``base`` when a file did.
+    Relative folders are taken from ``here`` when the command line or the environment gave them, from ``base`` when a
+    file did.
     """
 
     def start(name: str) -> Path:
@@ -116,7 +117,9 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
 
     value = {name: one.value for name, one in resolved.items()}
     if value["profile"] not in PROFILES:
-        raise SettingsError(f"profile {value['profile']!r} is none of {', '.join(PROFILES)}; say --mqcheck-profile quick")
+        raise SettingsError(
+            f"profile {value['profile']!r} is none of {', '.join(PROFILES)}; say --mqcheck-profile quick"
+        )
     _check_range("seed", value["seed"], 0, SEED_MAX)
     _check_range("concurrency", value["concurrency"], 1, CONCURRENCY_MAX)
     if value["sabotage"] and value["odd"]:
@@ -138,7 +141,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
 
 
 def table_of(folder: Path) -> Mapping[str, Any]:
-    """``[tool.mqcheck]`` of the folder's pyproject.toml; empty where there is none. Raises SettingsError for bad TOML."""
+    """``[tool.mqcheck]`` of the folder's pyproject.toml, or empty. Raises SettingsError for bad TOML."""
     import tomllib
 
     path = folder / "pyproject.toml"

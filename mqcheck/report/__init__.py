@@ -16,8 +16,8 @@ def write_reports(
 ) -> dict[str, Any]:
     """Reads what a run left in its folder, writes report.json and report.html beside it, returns the report.
 
-    ``run`` overrides what the plans say of the run. Raises HistoryError and StreamError for damaged histories, OSError for a full
-    disk. Called once at the end of a run.
+    ``run`` overrides what the plans say of the run. Raises HistoryError and StreamError for damaged histories,
+    OSError for a full disk. Called once at the end of a run.
     """
     from mqcheck.report.html import render
     from mqcheck.report.json_ import dump

@@ -1,6 +1,7 @@
 """What JUnit readers get to know of a verdict: properties of the test case.
 
-pytest's own ``--junitxml`` writes the file and escapes what XML cannot hold; this file only says which properties there are.
+pytest's own ``--junitxml`` writes the file and escapes what XML cannot hold; this file only says which properties
+there are.
 """
 
 from __future__ import annotations

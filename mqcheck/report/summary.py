@@ -1,6 +1,7 @@
 """From histories and verdicts to the one dictionary that every output is made of: ``report.json``.
 
-Reads history folders (plan.json, events/) and the verdicts; decides how pairs merge into guarantees. Makes no output itself.
+Reads history folders (plan.json, events/) and the verdicts; decides how pairs merge into guarantees. Makes no output
+itself.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ PACKAGES: Final = ("mqcheck", "pytest", "duckdb", "sqlglot", "toxiproxy-python",
 """Whose versions a report names."""
 NO_OPERATION: Final = frozenset({"faults", "nodes", "phases", "streams", "stalls", "connections", "clocks"})
 """Tables of the harness: their begun lines are no operations of clients."""
+SUMMARY_KEYS: Final = ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
+"""Of the key ``summary``."""
 NS_PER_MS: Final = 1_000_000
 
 
@@ -53,7 +56,9 @@ def read_plan(folder: Path) -> dict[str, Any]:
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise HistoryError(f"{folder} is no history: no plan.json in it; name a run's folder or one in history/") from error
+        raise HistoryError(
+            f"{folder} is no history: no plan.json in it; name a run's folder or one in history/"
+        ) from error
     except ValueError as error:
         raise HistoryError(f"{path}: {error}; the run was broken off, or the file was changed") from error
     if not isinstance(plan, dict) or plan.get("format") != 1:
@@ -78,7 +83,9 @@ def make_report(
     """The whole of report.json. ``run`` is its key ``run``; ``run_of`` makes it."""
     pairs = merge_attempts([verdict for history in histories for verdict in history.outcome.verdicts])
     known = {guarantee.id: guarantee for guarantee in guarantees}
-    lines = [_guarantee(known.get(name), name, pairs) for name in dict.fromkeys([*known, *(v.guarantee for v in pairs)])]
+    lines = [
+        _guarantee(known.get(name), name, pairs) for name in dict.fromkeys([*known, *(v.guarantee for v in pairs)])
+    ]
     return {
         "format": FORMAT,
         "run": dict(run),
@@ -92,7 +99,10 @@ def make_report(
 def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Counts of guarantees by verdict: brokers' and NameServers' promises only, harness errors apart."""
     counts = Counter(_counted_as(line) for line in lines if line["subject"] != "client" and line["verdict"] is not None)
-    return {key: counts[key] for key in ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")}
+    return {
+        key: counts[key]
+        for key in ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
+    }
 
 
 def merge_attempts(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -153,7 +163,8 @@ def peak_rss_bytes() -> int:
 
 def scenario_entry(history: History) -> dict[str, Any]:
     """A scenario's line: duration, number of operations, faults with their effects, longest stall."""
-    operations, faults, stall_ns = 0, {}, 0
+    operations, stall_ns = 0, 0
+    faults: dict[int, dict[str, Any]] = {}
     for path in sorted((history.outcome.folder / "events").glob("*.jsonl")):
         read = read_stream(path)
         operations += read[0]
@@ -171,7 +182,8 @@ def scenario_entry(history: History) -> dict[str, Any]:
 
 def read_stream(path: Path) -> tuple[int, dict[int, dict[str, Any]], int]:
     """Of one stream: operations begun, rows of ``faults`` by op, longest stall in ns. A torn last line is cut off."""
-    operations, faults, stall_ns = 0, {}, 0
+    operations, stall_ns = 0, 0
+    faults: dict[int, dict[str, Any]] = {}
     data = path.read_bytes()
     for line in data[: data.rfind(b"\n") + 1].splitlines():
         table = line[6 : line.find(b'"', 6)].decode("ascii", "replace")
@@ -231,7 +243,8 @@ def _counted_as(line: Mapping[str, Any]) -> str:
     if line["verdict"] == INCONCLUSIVE and line["reason"].startswith(HARNESS_ERROR):
         return "harness_error"
     names = {NOT_APPLICABLE: "not_applicable", NOT_EXERCISED: "not_exercised"}
-    return names.get(line["verdict"], line["verdict"])
+    verdict = str(line["verdict"])
+    return names.get(verdict, verdict)
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -59,7 +59,9 @@ def totals(report: Mapping[str, Any]) -> list[str]:
     """The headline, then levels and subjects that it leaves out."""
     lines = [headline(report)]
     for level in ("SHOULD", "MAY"):
-        told = _counts([line for line in report["guarantees"] if line["level"] == level and line["subject"] != "client"])
+        told = _counts(
+            [line for line in report["guarantees"] if line["level"] == level and line["subject"] != "client"]
+        )
         lines.extend([f"{level}: {told}"] if told else [])
     told = _counts([line for line in report["guarantees"] if line["subject"] == "client" and line["verdict"]])
     lines.extend([f"client's own promises: {told}"] if told else [])

@@ -1,0 +1,209 @@
+"""The commands of ``mqcheck``: the conformance suite and its histories without knowing pytest.
+
+Every command is a few lines over the plugin's own parts: ``run`` is pytest with ``--mqcheck``, so both mean the same.
+Imported by ``cli`` alone, because typer is not part of the bare package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mqcheck import exits
+
+if TYPE_CHECKING:
+    from mqcheck.report.outcomes import Outcome
+
+HELP = """Puts a RocketMQ-compatible broker to the test: real faults, recorded histories, a verdict for each promise.
+
+\b
+First steps:
+  mqcheck run                                   judge the reference broker (about a minute)
+  mqcheck run --select 'dur-*' --seed 7         only what concerns durability, with a plan that can be repeated
+  mqcheck check .mqcheck/latest                 judge the recorded run again
+  mqcheck show dur-ack-kill                     what is promised, who says so, how it is judged
+
+\b
+Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothing selected,
+             6 nothing violated but something undecided, 7 the kit itself failed.
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, its history/, or one history in it.")]
+Json = Annotated[bool, typer.Option("--json", help="Print what report.json would hold.")]
+SpecFolders = Annotated[list[Path] | None, typer.Option("--specs", metavar="DIR", help="More guarantees; repeatable.")]
+GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as `mqcheck list` prints it.")]
+
+
+@app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(context: typer.Context) -> int:
+    """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
+
+    Options: --target TARGET, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage
+    NAME, --odd NAME, --specs DIR (repeatable), --strict, --concurrency N. Anything else goes to pytest: -n 2, -x, -v,
+    --lf, --junitxml FILE.
+    """
+    import pytest
+
+    return int(pytest.main(["--mqcheck", *plugin_arguments(), *translate(context.args)]))
+
+
+@app.command("check")
+def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None) -> int:
+    """Judge a recorded run again: a run's folder, its history/, or one history in it.
+
+    Reads nothing but the history. Prints the summary, or with --json what report.json would hold.
+    """
+    from mqcheck.report.json_ import dump
+    from mqcheck.report.summary import conditions
+    from mqcheck.report.terminal import totals, verdict_line, worth_a_line
+
+    report, status = judge_again(folder, specs or [])
+    if as_json:
+        sys.stdout.write(dump(report))
+        return status
+    bad = [verdict for verdict in report["verdicts"] if worth_a_line(verdict)]
+    everything = {(verdict["scenario"], verdict["guarantee"]) for verdict in report["verdicts"]}
+    for line in [*(verdict_line(verdict, everything) for verdict in bad), *totals(report), conditions(report)]:
+        print(line)
+    return status
+
+
+@app.command("list")
+def list_(specs: SpecFolders = None) -> int:
+    """List every guarantee and every scenario with what it aims at."""
+    from mqcheck.scenarios.base import all_scenarios
+    from mqcheck.specs import load_specs
+
+    loaded = load_specs(specs or [])
+    print(f"{len(loaded)} guarantees")
+    for guarantee in loaded:
+        print(f"  {guarantee.id:<24} {guarantee.level:<12} {guarantee.subject:<10} {guarantee.title}")
+    scenarios = all_scenarios()
+    print(f"\n{len(scenarios)} scenarios")
+    for scenario in scenarios.values():
+        print(f"  {scenario.name:<24} {scenario.summary}\n{'':<27}aims at {', '.join(scenario.aims)}")
+    return exits.HELD
+
+
+@app.command("show")
+def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
+    """Show one guarantee: what is promised, under which conditions, who says so, and the queries that judge it."""
+    from mqcheck.specs import load_specs
+
+    found = load_specs(specs or []).get(guarantee)
+    print(
+        f"{found.id}: {found.title}\n{found.level}, {found.subject}, since {found.since or 'always'}\n"
+        f"\n{found.statement}"
+    )
+    for title, texts in (
+        ("needs one of the faults", found.needs),
+        ("exceptions", found.exceptions),
+        ("sources", found.sources),
+        ("planted bugs it must catch", found.sabotage),
+        ("oddities it must not flag", found.legal_odd),
+    ):
+        if texts:
+            print(f"\n{title}:\n" + "\n".join(f"  {text}" for text in texts))
+    queries = (
+        ("applies when", found.applies),
+        (f"evidence (at least {found.enough} where a scenario aims at it)", found.exercised),
+        ("violated by any row of", found.violations),
+        ("undecidable by any row of", found.inconclusive),
+        ("seen", found.seen),
+    )
+    for title, query in queries:
+        if query:
+            print(f"\n{title}:\n{query}")
+    print(f"\n{found.path}")
+    return exits.HELD
+
+
+@app.command("config")
+def config() -> int:
+    """Print every setting with its value and where it came from."""
+    import os
+
+    from mqcheck.settings import resolve, settle, table_of
+
+    resolved = resolve({}, os.environ, [("[tool.mqcheck] of pyproject.toml", table_of(Path.cwd()))])
+    settle(resolved, Path.cwd(), Path.cwd())
+    for one in resolved.values():
+        value = " ".join(one.value) if isinstance(one.value, tuple) else "" if one.value is None else one.value
+        print(f"{one.setting.name:<12} {value!s:<20} {one.source}")
+    return exits.HELD
+
+
+def translate(arguments: Sequence[str]) -> list[str]:
+    """``--target`` and its like become ``--mqcheck-target``; everything else is left to pytest."""
+    from mqcheck.settings import SETTINGS
+
+    names = {f"--{setting.name}": setting.option for setting in SETTINGS}
+    translated = []
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        translated.append(f"{names.get(name, name)}{equals}{value}")
+    return translated
+
+
+def plugin_arguments() -> list[str]:
+    """``-p mqcheck.plugin`` where the package is on the path but not installed."""
+    from importlib.metadata import entry_points
+
+    installed = any(point.value == "mqcheck.plugin" for point in entry_points(group="pytest11"))
+    return [] if installed else ["-p", "mqcheck.plugin"]
+
+
+def judge_again(folder: Path, specs: Sequence[Path]) -> tuple[dict[str, Any], int]:
+    """The report of a recorded run and the exit status it gives. Raises HistoryError and SpecsError."""
+    from mqcheck.report.summary import History, histories_in, make_report, read_plan, run_of
+    from mqcheck.specs import load_specs
+
+    loaded = load_specs(specs)
+    folders = histories_in(folder)
+    plans = [read_plan(each) for each in folders]
+    outcomes = asyncio.run(_judge_all(folders, plans, specs))
+    histories = [History(plan, outcome) for plan, outcome in zip(plans, outcomes, strict=True)]
+    report = make_report(histories, loaded, run_of(plans))
+    return report, exits.status(exits.HELD, failures_of(report))
+
+
+def failures_of(report: Mapping[str, Any]) -> list[str]:
+    """What of a report fails: broken and undecided MUST promises, aimed at or not."""
+    from mqcheck.judge.verdicts import HARNESS_ERROR
+
+    levels = {line["id"]: line["level"] for line in report["guarantees"]}
+    failures = []
+    for verdict in report["verdicts"]:
+        if levels[verdict["guarantee"]] != "MUST":
+            continue
+        if verdict["verdict"] == "inconclusive" and verdict["aimed"]:
+            failures.append(exits.HARNESS if verdict["reason"].startswith(HARNESS_ERROR) else "inconclusive")
+        elif verdict["verdict"] == "violated":
+            failures.append("violated")
+    return failures
+
+
+async def _judge_all(
+    folders: Sequence[Path], plans: Sequence[Mapping[str, Any]], specs: Sequence[Path]
+) -> list[Outcome]:
+    from mqcheck.judge.process import JudgeProcess
+    from mqcheck.report.outcomes import Outcome
+
+    judge = JudgeProcess(specs)
+    try:
+        await judge.start()
+        outcomes = []
+        for folder, plan in zip(folders, plans, strict=True):
+            verdicts = tuple(await judge.judge(folder))
+            seconds = float(plan.get("seconds") or 0)
+            outcomes.append(Outcome(plan["scenario"], 0, folder, seconds, verdicts, plan.get("harness_error")))
+        return outcomes
+    finally:
+        await judge.close()
