@@ -1,8 +1,8 @@
 """The orderly service: one message of a queue at a time, in order, only while its lock is held.
 
 Source: ConsumeMessageOrderlyService (``rocketmq.md`` §7.5). Differs on purpose in one point: a lock that was refused or
-had run out ends the ownership, and the queue is begun anew from the committed offset, so that nothing cached from before
-is consumed behind another owner's back.
+had run out ends the ownership, and the queue is begun anew from the committed offset: nothing cached from before is
+consumed behind another owner's back.
 """
 
 from __future__ import annotations
