@@ -87,6 +87,11 @@ class Listener:
     """Answers what is not served on this port, in the core's place."""
 
 
+def _port(listening: asyncio.AbstractServer, listener: Listener) -> int:
+    sockets = getattr(listening, "sockets", ()) if listener.port == 0 else ()
+    return int(sockets[0].getsockname()[1]) if sockets else listener.port
+
+
 class _Connection(asyncio.Protocol):
     """One connection that a peer opened."""
 
@@ -166,6 +171,7 @@ class Server:
         self._connections: dict[int, _Connection] = {}
         self._opened_count = 0
         self._listening: list[asyncio.AbstractServer] = []
+        self.addresses: list[tuple[str, int]] = []
         self._calls = Calls(self.loop, self._answered, log)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: int | None = None
@@ -178,7 +184,9 @@ class Server:
     async def start(self, listeners: Sequence[Listener]) -> None:
         """Listen and begin; OSError when an address is not to be had."""
         for listener in listeners:
-            self._listening.append(await self._listen(listener))
+            listening = await self._listen(listener)
+            self._listening.append(listening)
+            self.addresses.append((listener.host, _port(listening, listener)))
         self.carry(self._core.start(self._clock_ms()))
         if self._store is not None:
             self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)

@@ -316,7 +316,7 @@ def test_recorded_registrations_are_taken_and_their_topics_routed(golden_frames:
             continue
         taken += 1
         topics = line["expect"].get("topicNames") or list(line["expect"].get("topics", {}))
-        for topic in topics:
+        for topic in (topic for topic in topics if topic != "..."):
             assert world.route(topic.split()[0]).code == 0, (line["id"], topic)
     assert taken >= 4
 
