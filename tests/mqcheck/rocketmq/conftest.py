@@ -1,4 +1,4 @@
-"""A scripted cluster over real sockets, made of the kit's own codec, and a laboratory that records clients against it."""
+"""A scripted cluster over real sockets, made of the kit's own codec, and a laboratory that records its clients."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mqcheck.clock import RealClock
+from mqcheck.errors import FrameError
 from mqcheck.history.recorder import Recorder
 from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.frame import Command, FrameReader, encode
@@ -49,7 +50,6 @@ QUICK = ClientSettings(
     close_wait_ms=500,
 )
 
-SEND_KEYS = {"a": "producerGroup", "b": "topic", "e": "queueId", "f": "sysFlag", "g": "bornTimestamp", "h": "flag"}
 Action = int | str | Command
 
 
@@ -78,6 +78,8 @@ class FakeNode:
         self.script: dict[int, list[Action]] = defaultdict(list)
         self.sessions: set[Session] = set()
         self._server: asyncio.Server | None = None
+        self._empty = asyncio.Event()
+        self._empty.set()
 
     async def start(self, port: int = 0) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
@@ -88,8 +90,7 @@ class FakeNode:
             self._server.close()
         for session in list(self.sessions):
             session.writer.transport.abort()
-        while self.sessions:
-            await asyncio.sleep(0.001)
+        await self._empty.wait()
 
     def asked(self, code: int) -> list[Command]:
         return [command for command in self.requests if command.code == code]
@@ -97,6 +98,7 @@ class FakeNode:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session, frames = Session(writer), FrameReader()
         self.sessions.add(session)
+        self._empty.clear()
         tasks = set()
         try:
             while data := await reader.read(65536):
@@ -107,7 +109,7 @@ class FakeNode:
                     task = asyncio.ensure_future(self._answer(session, command))
                     tasks.add(task)
                     task.add_done_callback(tasks.discard)
-        except ConnectionError:
+        except (ConnectionError, FrameError):
             pass
         finally:
             for task in tasks:
@@ -115,6 +117,8 @@ class FakeNode:
             await self.gone(session)
             writer.close()
             self.sessions.discard(session)
+            if not self.sessions:
+                self._empty.set()
 
     async def _answer(self, session: Session, command: Command) -> None:
         script = self.script[command.code]
