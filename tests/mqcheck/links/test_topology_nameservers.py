@@ -1,4 +1,4 @@
-"""Links to NameServers and between master and slave: routes lead through the peer's own links, registrations are tapped."""
+"""Links to NameServers and to masters: routes lead through the peer's own links, registrations are tapped."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_a_killed_nameserver_looks_killed_and_one_that_comes_back_is_found(
         again.kill()
 
     path = run(toxiproxy, tmp_path, test)
-    assert [row.get("closed_by") for row in rows(path, "connections")][0] == "server"
+    assert rows(path, "connections")[0].get("closed_by") == "server"
 
 
 def test_a_registration_held_in_a_blackhole_is_recorded_when_it_arrives(
