@@ -69,7 +69,7 @@ async def pull(client: Client, request: PullRequest, node: str, address: str) ->
         position=request.position,
         max_num=request.max_num,
         suspend_ms=request.hold_ms or 0,
-        sub_version=request.sub_version,
+        sub_version=str(request.sub_version),
         expression=request.expression,
     )
     command = client.command(RequestCode.PULL_MESSAGE, request.fields())
