@@ -130,6 +130,10 @@ class DelaySchedule:
     """Level → offset in its schedule queue of the next message to deliver."""
     due_ms: dict[int, int] = field(default_factory=dict)
     """Level → when its next message is due, for levels in which one waits."""
+    corrected: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Level → (offset, time): messages before the offset were stored by a clock that was set back since, and are
+    due then.
+    """
     unsaved: bool = False
     """Progress is not in ``delayOffset.json`` yet."""
 
@@ -172,17 +176,16 @@ class DelaySchedule:
         """Forget all progress: the schedule topic is empty."""
         self.offsets.clear()
         self.due_ms.clear()
+        self.corrected.clear()
         self.unsaved = True
 
     def _pop_level(self, store: Reader, level: int, now_ms: int) -> Iterator[Message]:
-        delay_ms = self.levels_ms[level - 1]
         for _ in range(DELIVER_MAX):
             record = self._waiting(store, level)
             if record is None:
                 self.due_ms.pop(level, None)
                 return
-            # A clock that was set back must not keep messages longer than their delay.
-            due_ms = min(record.store_time_ms, now_ms) + delay_ms
+            due_ms = self._due(store, level, record, now_ms)
             if due_ms > now_ms:
                 self.due_ms[level] = self._rounded(due_ms)
                 return
@@ -192,6 +195,18 @@ class DelaySchedule:
             self.offsets[level] = record.queue_offset + 1
             self.unsaved = True
         self.due_ms[level] = now_ms
+
+    def _due(self, store: Reader, level: int, record: Record, now_ms: int) -> int:
+        """When a message is due. A clock that was set back must not keep it longer than its delay, counted from now."""
+        delay_ms = self.levels_ms[level - 1]
+        due_ms = record.store_time_ms + delay_ms
+        if record.store_time_ms <= now_ms:
+            return due_ms
+        before, corrected_ms = self.corrected.get(level, (0, 0))
+        if record.queue_offset >= before:
+            before, corrected_ms = store.max_offset(SCHEDULE_TOPIC, level - 1), now_ms + delay_ms
+            self.corrected[level] = before, corrected_ms
+        return min(due_ms, corrected_ms)
 
     def _waiting(self, store: Reader, level: int) -> Record | None:
         offset = self.offsets.get(level, 0)

@@ -202,8 +202,12 @@ class Bench:
 
     def records(self, topic: str, queue: int = 0) -> list[Record]:
         """All messages of a queue, as the store has them."""
-        found = self.store.read(topic, queue, self.store.min_offset(topic, queue), 1000, 1 << 30)
-        return split_records(found.records)
+        records: list[Record] = []
+        offset = self.store.min_offset(topic, queue)
+        while (found := self.store.read(topic, queue, offset, 1000, 1 << 30)).count:
+            records += split_records(found.records)
+            offset = found.next_offset
+        return records
 
     def heartbeat(self, conn: int, group: str, topics: Sequence[str] = ("T",), **more: Any) -> Command:
         """A consumer's heartbeat; its client id is ``c<conn>``."""

@@ -1,0 +1,195 @@
+"""Pulls, held and not. Clauses: con-longpoll-wake, con-longpoll-timeout, con-pull-batch, con-offset-moved, con-perm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reference_impl.message import Record
+
+Bench = Any
+HOLD = 4 | 2
+
+
+def offsets(answer: Any) -> tuple[int, int, int]:
+    return tuple(int(answer.fields[name]) for name in ("nextBeginOffset", "minOffset", "maxOffset"))  # type: ignore[return-value]
+
+
+def test_records_in_order_up_to_the_number_asked(bench: type[Bench], split: Callable[[bytes], list[Record]]) -> None:
+    b = bench()
+    for number in range(5):
+        b.send("T", f"m{number}".encode())
+    answer = b.pull("T", offset=1, maxMsgNums=3)
+    assert answer.code == 0
+    assert answer.remark == "FOUND"
+    assert [record.body for record in split(answer.body)] == [b"m1", b"m2", b"m3"]
+    assert offsets(answer) == (4, 0, 5)
+    assert answer.fields["suggestWhichBrokerId"] == "0"
+    assert len(split(b.pull("T", maxMsgNums=0).body)) == 1
+    assert b.pull("T", maxMsgNums=-1).code == 1
+
+
+@pytest.mark.parametrize(
+    ("offset", "code", "remark", "following"),
+    [
+        (3, 19, "OFFSET_OVERFLOW_ONE", 3),
+        (4, 21, "OFFSET_OVERFLOW_BADLY", 3),
+        (-1, 21, "OFFSET_TOO_SMALL", 0),
+    ],
+)
+def test_offsets_outside(bench: type[Bench], offset: int, code: int, remark: str, following: int) -> None:
+    b = bench()
+    for _ in range(3):
+        b.send("T")
+    answer = b.pull("T", offset=offset)
+    assert (answer.code, answer.remark, offsets(answer)[0]) == (code, remark, following)
+
+
+def test_an_empty_queue(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    assert b.pull("T", queue=1).code == 19
+    answer = b.pull("T", queue=1, offset=7)
+    assert (answer.code, answer.remark, offsets(answer)[0]) == (21, "NO_MESSAGE_IN_QUEUE", 0)
+
+
+def test_tags(bench: type[Bench], split: Callable[[bytes], list[Record]]) -> None:
+    b = bench()
+    for tag in ("Aa", "x", "BB", "C"):
+        b.send("T", tag.encode(), properties={"TAGS": tag})
+    answer = b.pull("T", subscription="Aa||C")
+    assert [record.body for record in split(answer.body)] == [b"Aa", b"BB", b"C"]
+    answer = b.pull("T", subscription="nobody")
+    assert (answer.code, answer.remark, offsets(answer)[0]) == (20, "NO_MATCHED_MESSAGE", 4)
+    assert b.pull("T", subscription="||").code == 23
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields", "code", "remark"),
+    [
+        ({}, {"topic": "U"}, 17, "topic[U] not exist, apply first please! "),
+        ({}, {"queueId": 4}, 1, "queueId[4] is illegal, topic:[T] topicConfig.readQueueNums:[4]"),
+        ({}, {"queueId": -1}, 1, "queueId[-1] is illegal"),
+        ({}, {"expressionType": "SQL92"}, 1, "SQL92"),
+        ({}, {"sysFlag": 0}, 24, "the consumer's group info not exist"),
+        ({"autoCreateSubscriptionGroup": False}, {}, 26, "subscription group [G] does not exist"),
+        ({"brokerPermission": 2}, {}, 16, "pulling message is forbidden"),
+    ],
+)
+def test_refusals(bench: type[Bench], settings: dict[str, Any], fields: dict[str, Any], code: int, remark: str) -> None:
+    b = bench(**settings)
+    b.send("T")
+    answer = b.ask(11, b.pull_fields("T") | fields)
+    assert answer.code == code
+    assert remark in answer.remark
+
+
+def test_groups_and_topics_that_may_not_be_read(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    b.ask(200, body=b'{"groupName":"G","consumeEnable":false}')
+    assert b.pull("T").code == 16
+    b.ask(200, body=b'{"groupName":"G","consumeBroadcastEnable":false}')
+    assert b.pull("T").code == 0
+    b.heartbeat(1, "G", messageModel="BROADCASTING")
+    assert b.pull("T").code == 16
+    b.begin(17, {"topic": "W", "readQueueNums": 1, "writeQueueNums": 1, "perm": 2, "defaultTopic": "TBW102"})
+    assert b.pull("W", group="H").code == 16
+
+
+def test_the_subscription_of_the_heartbeats(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    b.send("U")
+    b.heartbeat(1, "G")
+    assert b.pull("T", sysFlag=0, subVersion=1).code == 0
+    assert b.pull("T", sysFlag=0, subVersion=2).code == 25
+    assert b.pull("U", sysFlag=0).code == 24
+
+
+def test_a_pull_may_commit(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    b.pull("T", sysFlag=4 | 1, commitOffset=1)
+    assert b.ask(14, {"consumerGroup": "G", "topic": "T", "queueId": 0}).fields["offset"] == "1"
+
+
+def test_a_held_pull_wakes_at_once_for_its_message_alone(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T", b"old")
+    opaque = b.begin(
+        11, b.pull_fields("T", offset=1, sysFlag=HOLD, subscription="a", suspendTimeoutMillis=15_000), conn=2
+    )
+    b.advance(100)
+    b.send("T", b"other queue", queue=1, properties={"TAGS": "a"})
+    b.send("T", b"other tag", properties={"TAGS": "b"})
+    assert b.answer(opaque, 2) is None
+    b.send("T", b"it", properties={"TAGS": "a"})
+    answer = b.answer(opaque, 2)
+    assert answer.code == 0
+    assert answer.body.find(b"it") > 0
+    assert offsets(answer)[0] == 3
+
+
+def test_an_unwanted_message_moves_the_offset_at_the_next_scan(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD, subscription="a", suspendTimeoutMillis=15_000))
+    b.send("T", properties={"TAGS": "b"})
+    b.advance(4_999)
+    assert b.answer(opaque) is None
+    b.advance(1)
+    answer = b.answer(opaque)
+    assert (answer.code, offsets(answer)[0]) == (20, 2)
+
+
+@pytest.mark.parametrize(
+    ("suspend_ms", "answered_ms"), [(0, 5_000), (3_000, 5_000), (15_000, 15_000), (15_001, 20_000)]
+)
+def test_a_held_pull_is_answered_at_the_scan_after_its_time(
+    bench: type[Bench], suspend_ms: int, answered_ms: int
+) -> None:
+    b = bench()
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD, suspendTimeoutMillis=suspend_ms))
+    b.advance(answered_ms - 1)
+    assert b.answer(opaque) is None
+    b.advance(1)
+    answer = b.answer(opaque)
+    assert (answer.code, offsets(answer)[0]) == (19, 1)
+
+
+def test_without_long_polling_the_short_time_counts(bench: type[Bench]) -> None:
+    b = bench(longPollingEnable=False)
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD, suspendTimeoutMillis=15_000))
+    b.advance(1_000)
+    assert b.answer(opaque).code == 19
+
+
+def test_an_offset_beyond_the_end_is_never_held(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    assert b.pull("T", offset=2, sysFlag=HOLD).code == 21
+
+
+def test_a_topic_that_vanishes_while_a_pull_waits(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD))
+    b.ask(215, {"topic": "T"})
+    b.advance(5_000)
+    assert b.answer(opaque).code == 17
+
+
+def test_a_closed_connection_waits_no_more(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD), conn=3)
+    b.close(3)
+    b.send("T")
+    b.advance(10_000)
+    assert b.answer(opaque, 3) is None
+    assert b.broker.state.held.count == 0
