@@ -123,7 +123,7 @@ async def run_probe(
         outcome=outcome,
         code=None if first is None else first.code,
         answers=len(mine),
-        response_flag=None if first is None else first.flag,
+        response_flag=None if first is None else str(first.flag),
         closed_by=protocol.closed_by,
         remark=None if first is None else first.remark,
     )
