@@ -26,6 +26,7 @@ class LinkProxy:
         self._holder: socket.socket | None = None
         self._lock = threading.Lock()
         self._accepted_earlier = 0
+        self._touched = False
 
     @property
     def listen(self) -> str:
@@ -57,6 +58,7 @@ class LinkProxy:
         """Put it on, or in the place of an earlier one of the same verb."""
         with self._lock:
             there = {toxic.name: toxic for toxic in self._wanted.toxics}
+            self._touched = True
             self._disturbances[disturbance.verb] = disturbance
             self._wanted = self._state()
             for toxic in disturbance.toxics:
@@ -73,15 +75,19 @@ class LinkProxy:
     def heal(self, only: str | None = None) -> bool:
         """Take everything off (with `only`: that verb) and verify. False if its connections had to be closed for it.
 
-        Raises LinkError when it is not clean afterwards.
+        A proxy that nothing was ever put on since it was last clean is left alone. Raises LinkError when it is not
+        clean afterwards.
         """
         with self._lock:
+            if not self._touched:
+                return True
             for verb in [verb for verb in self._disturbances if only in (None, verb)]:
                 del self._disturbances[verb]
             self._wanted = self._state()
             kept = self.lane.settle(self._wanted)
             if self._wanted.enabled:
                 self._give_port_back()
+            self._touched = bool(self._disturbances)
             return kept
 
     def remove(self) -> None:

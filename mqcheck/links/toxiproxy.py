@@ -279,19 +279,21 @@ class ToxiproxyServer:
         """
         names = {toxic.name for toxic in wanted.toxics}
         try:
-            for toxic in self.proxy(wanted.name).toxics:
+            state = self.proxy(wanted.name)
+            for toxic in state.toxics:
                 if toxic.name not in names:
                     self.remove_toxic(wanted.name, toxic.name, seconds_max=REMOVE_SECONDS_MAX)
             kept = True
         except LinkError:
             self.delete_proxy(wanted.name)
-            self.create_proxy(wanted.name, wanted.listen, wanted.upstream)
-            kept = False
-        there = {toxic.name for toxic in self.proxy(wanted.name).toxics}
+            state, kept = self.create_proxy(wanted.name, wanted.listen, wanted.upstream), False
+        there = {toxic.name for toxic in state.toxics}
         for toxic in wanted.toxics:
             if toxic.name not in there:
                 self.add_toxic(wanted.name, toxic)
-        state = self.set_enabled(wanted.name, wanted.enabled)
+        if state.enabled is not wanted.enabled:
+            self.set_enabled(wanted.name, wanted.enabled)
+        state = self.proxy(wanted.name)
         if _comparable(state) != _comparable(wanted):
             raise LinkError(f"proxy {wanted.name} is not as it was told to be: wanted {wanted}, found {state}")
         return kept

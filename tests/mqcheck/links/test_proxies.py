@@ -93,6 +93,7 @@ def test_taking_it_from_a_server_that_has_gone_is_no_error() -> None:
     server = ToxiproxyServer.start()
     proxy = LinkProxy(server, "gone", ports.free_port(), "127.0.0.1:9")
     proxy.lay()
+    proxy.disturb(disturbance.down())
     server.stop()
     proxy.remove()
     with pytest.raises(LinkError, match="no answer"):
