@@ -1,0 +1,203 @@
+"""The command line: ``python -m reference_impl namesrv|broker|all [-c FILE] [-p key=value …]``.
+
+Holds arguments, files, signals and the real resources (sockets, disk, clock, threads); everything else is a
+node's. Prints one JSON line when ready; notes and errors go to stderr. SIGTERM or SIGINT stops cleanly:
+everything is on the disk, the NameServers know, exit status 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import random
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reference_impl.errors import ReferenceError_, SettingsError
+from reference_impl.loose_json import dumps
+from reference_impl.node import BrokerNode, NameServerNode, World, start_broker, start_nameserver, with_port
+from reference_impl.ports import bind
+from reference_impl.server import Listener
+from reference_impl.settings import BrokerSettings, Loaded, NameServerSettings, load, parse_arguments, parse_properties
+
+if TYPE_CHECKING:
+    from reference_impl.disk import FaultyDisk
+    from reference_impl.sabotage import Sabotage
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m reference_impl", description="A NameServer and broker of RocketMQ 4.9."
+    )
+    parser.add_argument("role", choices=("namesrv", "broker", "all"), help="what runs in this process")
+    parser.add_argument("-c", metavar="FILE", action="append", default=[], help="properties file; later ones win")
+    parser.add_argument("-p", metavar="KEY=VALUE", action="append", default=[], help="a property; wins over files")
+    parser.add_argument("--sabotage", metavar="NAME", help="plant a bug: breaks one promise")
+    parser.add_argument("--odd", metavar="NAME", help="be odd in a permitted way")
+    parser.add_argument("--control", metavar="FD", type=int, help="inherited socket that takes JSON lines")
+    return parser.parse_args(argv)
+
+
+def _load(arguments: argparse.Namespace) -> Loaded:
+    properties: dict[str, str] = {}
+    for name in arguments.c:
+        try:
+            properties |= parse_properties(Path(name).read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"-c {name!r} cannot be read: {error}") from error
+    return load(arguments.role, properties | parse_arguments(arguments.p))
+
+
+def _planted(arguments: argparse.Namespace) -> tuple[Sabotage, ...]:
+    if arguments.sabotage is None and arguments.odd is None:
+        return ()
+    from reference_impl.sabotage import find
+
+    return tuple(bug for role in ("namesrv", "broker") for bug in find(arguments.sabotage, arguments.odd, role))
+
+
+def _log(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class _Process:
+    """The nodes of this process, from start to stop."""
+
+    def __init__(self, role: str, loaded: Loaded, world: World) -> None:
+        self.role = role
+        self.loaded = loaded
+        self.world = world
+        self.nameserver: NameServerNode | None = None
+        self.broker: BrokerNode | None = None
+        self.disk: FaultyDisk | None = None
+
+    async def start(self) -> None:
+        if self.role != "broker":
+            self.nameserver = await self._start_nameserver(self.loaded.nameserver)
+        if self.role != "namesrv":
+            self.broker = await self._start_broker(self.loaded.broker)
+
+    async def _start_nameserver(self, settings: NameServerSettings) -> NameServerNode:
+        block = bind(settings.bindAddress, settings.listenPort, broker=False, rng=self.world.rng)
+        settings = replace(settings, listenPort=block.port)
+        return await start_nameserver(settings, self.world, [Listener(settings.bindAddress, block.port, block.main)])
+
+    async def _start_broker(self, settings: BrokerSettings) -> BrokerNode:
+        from reference_impl.disk import FaultyDisk, RealDisk
+        from reference_impl.vip import refuse_on_vip
+
+        if self.nameserver is not None:
+            own = _address(self.nameserver.settings.bindAddress, self.nameserver.settings.listenPort)
+            settings = replace(settings, namesrvAddr=";".join((own, *settings.nameservers)))
+        block = bind(settings.bindAddress, settings.listenPort, broker=True, rng=self.world.rng)
+        settings = with_port(settings, block.port)
+        self.disk = FaultyDisk(RealDisk(Path(settings.storePathRootDir)), time.sleep)
+        listeners = [
+            Listener(settings.bindAddress, block.port, block.main),
+            Listener(settings.bindAddress, block.port - 2, block.vip, refuse_on_vip),
+        ]
+        return await start_broker(settings, self.disk, self.world, listeners)
+
+    async def stop(self) -> None:
+        """The broker first: it says goodbye to the NameServer."""
+        if self.broker is not None:
+            await self.broker.stop()
+        if self.nameserver is not None:
+            await self.nameserver.stop()
+
+    def ready(self) -> dict[str, Any]:
+        """The ready line."""
+        nameserver = None if self.nameserver is None else _shown("namesrv", self.nameserver.settings)
+        broker = None if self.broker is None else _shown("broker", self.broker.settings)
+        if nameserver is None or broker is None:
+            return {"role": self.role, "pid": os.getpid()} | (nameserver or broker or {})
+        head = {"role": "all", "address": nameserver["address"], "pid": os.getpid(), "settings": {}}
+        for prefix, shown in (("namesrv", nameserver), ("broker", broker)):
+            head["settings"] |= {f"{prefix}.{key}": value for key, value in shown["settings"].items()}
+        return head | {"namesrv": nameserver, "broker": broker}
+
+    def deeds(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+        """What the control socket can ask for."""
+        return {"ping": self._ping, "empty": self._empty, "disk": self._set_disk}
+
+    async def _ping(self, asked: Mapping[str, Any]) -> None:
+        del asked
+
+    async def _empty(self, asked: Mapping[str, Any]) -> None:
+        del asked
+        if self.nameserver is not None:
+            self.nameserver.empty()
+        if self.broker is not None:
+            await self.broker.empty()
+
+    async def _set_disk(self, asked: Mapping[str, Any]) -> None:
+        if self.disk is None:
+            raise ValueError("this process has no disk: it is a NameServer")
+        delay_ms, fails = asked.get("fsync_delay_ms", 0), asked.get("fsync_error", False)
+        if not isinstance(delay_ms, int) or delay_ms < 0 or not isinstance(fails, bool):
+            raise ValueError("write fsync_delay_ms as a whole number from 0 and fsync_error as true or false")
+        self.disk.fsync_delay_ms = delay_ms
+        self.disk.fsync_error = fails
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _shown(role: str, settings: NameServerSettings | BrokerSettings) -> dict[str, Any]:
+    shown: dict[str, Any] = {"address": _address(settings.bindAddress, settings.listenPort)}
+    if isinstance(settings, BrokerSettings):
+        shown["address"] = _address(settings.brokerIP1, settings.listenPort)
+        shown["brokerName"] = settings.brokerName
+    return shown | {"settings": settings.effective()} | ({"role": role})
+
+
+async def _run(arguments: argparse.Namespace) -> None:
+    loaded = _load(arguments)
+    for note in loaded.notes:
+        _log(note)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync") as executor:
+        world = World(_clock_ms, random.Random(), executor, _log, _planted(arguments), time.sleep)  # noqa: S311 - no secret
+        process = _Process(arguments.role, loaded, world)
+        await process.start()
+        control = None
+        if arguments.control is not None:
+            from reference_impl.control import open_control
+
+            control = await open_control(arguments.control, process.deeds())
+        sys.stdout.write(dumps(process.ready()).decode() + "\n")
+        sys.stdout.flush()
+        # What is there now stays: the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
+        await stop.wait()
+        if control is not None:
+            control.cancel()
+        await process.stop()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until stopped; gives the exit status: 0 after a clean stop, 2 for a setting that cannot be used."""
+    arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    try:
+        asyncio.run(_run(arguments))
+    except ReferenceError_ as error:
+        _log(f"{type(error).__name__}: {error}")
+        return 2
+    return 0
