@@ -183,7 +183,7 @@ class Producer:
         tries = 1 if queue is not None else 1 + (settings.send_retries if retries is None else retries)
         batch_id = self.client.recorder.new_id() if batch else None
         deadline = asyncio.get_running_loop().time() + budget_ms / 1000
-        sent = [self._began(m, mode, worker, batch_id, i, len(messages)) for i, m in enumerate(messages)]
+        sent = [self._began(m, mode, worker, batch_id, i) for i, m in enumerate(messages)]
         call = _Call(sent, mode, batch_id, deadline)
         result = await self._attempts(call, queue, worker, tries)
         return [self._ended(call, index, result) for index in range(len(sent))]
@@ -211,7 +211,6 @@ class Producer:
             wait_store=message.wait_store,
             batch=batch,
             batch_index=None if batch is None else index,
-            batch_size=None if batch is None else size,
             size=len(message.body),
             flag=message.flag,
             body_digest=digest(message.body),

@@ -46,7 +46,7 @@ ALWAYS = {
 """Per table, what a row of a healthy cluster never lacks."""
 
 SOMETIMES = {
-    "sends": "tag keys sharding_key batch batch_index batch_size code broker queue queue_offset",
+    "sends": "tag keys sharding_key batch batch_index code broker queue queue_offset",
     "attempts": "batch batch_size transaction_id",
     "pulls": "expression code records next_offset min_offset max_offset suggested_broker_id outcome returned",
     "results": "delay_level code",
