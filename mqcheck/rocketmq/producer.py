@@ -188,7 +188,7 @@ class Producer:
         result = await self._attempts(call, queue, worker, tries)
         return [self._ended(call, index, result) for index in range(len(sent))]
 
-    def _began(self, message: Outgoing, mode: SendMode, worker: str, batch: int | None, index: int, size: int) -> _Sent:
+    def _began(self, message: Outgoing, mode: SendMode, worker: str, batch: int | None, index: int) -> _Sent:
         recorder = self.client.recorder
         number = recorder.new_id()
         key = self._keys.make(self.client.clock.wall_ms())
