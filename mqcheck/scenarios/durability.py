@@ -1,0 +1,122 @@
+"""Durability: what an acknowledgement means when a broker is killed, loses power, or has a slow disk."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqcheck.faults.disk import SlowFsync
+from mqcheck.faults.power import PowerCut
+from mqcheck.faults.process import Kill
+from mqcheck.profile import Profile
+from mqcheck.rocketmq.models import MessageQueue
+from mqcheck.scenarios.base import Scenario, World
+from mqcheck.targets.base import BrokerSpec, Deployment
+from mqcheck.workloads.pattern import hurt
+from mqcheck.workloads.probes import poll_offsets
+from mqcheck.workloads.traffic import Traffic
+
+ACKED_BEFORE_CUT: Final = 150
+"""A cut comes after so many acknowledgements, never after a fixed time."""
+
+SLOWER_THAN_TIMEOUT: Final = 3
+"""An fsync takes so many times the flush time-out, so that the broker must answer before it ends."""
+
+
+async def _kill(world: World) -> None:
+    traffic = Traffic(world)
+    topic = await world.topic("orders", queues=4)
+    await traffic.group("billing", topic, members=2)
+    await traffic.group("search", topic, members=1)
+    places = [("broker-a", MessageQueue(topic, "broker-a", queue)) for queue in range(4)]
+    async with traffic.load(topic, producers=2, rate_per_s=80):
+        async with world.phase("load"):
+            await world.sleep_ms(
+                world.profile.load_ms + int(world.profile.broker.get("flushConsumerOffsetInterval", 0))
+            )
+        await hurt(world, [Kill("broker-a")], world.profile.load_ms / 4)
+        world.spawn(poll_offsets(await world.admin(), "billing", places), "offsets")
+        async with world.phase("load"):
+            await world.sleep_ms(world.profile.load_ms / 2)
+
+
+async def _power_cut(world: World) -> None:
+    traffic = Traffic(world)
+    topic = await world.topic("ledger", queues=2)
+    await traffic.group("audit", topic, members=1)
+    async with traffic.load(topic, producers=2, rate_per_s=150, workers=4) as ledger:
+        async with world.phase("load"):
+            await world.wait_until(
+                lambda: ledger.count() >= ACKED_BEFORE_CUT,
+                world.profile.ready_ms,
+                f"{ACKED_BEFORE_CUT} acknowledgements",
+            )
+        await hurt(world, [PowerCut("broker-async"), PowerCut("broker-sync")], world.profile.load_ms / 4)
+        ledger.forgive("broker-async")
+        async with world.phase("load"):
+            await world.sleep_ms(world.profile.load_ms / 2)
+
+
+def _slow_deployment(profile: Profile) -> Deployment:
+    timeout_ms = 400 if profile.name == "quick" else 5_000
+    return Deployment(
+        brokers=(BrokerSpec("broker-a", {"flushDiskType": "SYNC_FLUSH", "syncFlushTimeout": timeout_ms}),)
+    )
+
+
+async def _slow_fsync(world: World) -> None:
+    traffic = Traffic(world)
+    topic = await world.topic("invoices", queues=4)
+    await traffic.group("printing", topic, members=1)
+    flush_ms = int(world.cluster.nodes["broker-a"].settings["syncFlushTimeout"])
+    slow_ms = flush_ms * SLOWER_THAN_TIMEOUT
+    async with traffic.load(topic, producers=2, rate_per_s=40, workers=4, send_timeout_ms=slow_ms * 2):
+        async with world.phase("load"):
+            await world.sleep_ms(world.profile.load_ms / 4)
+        await hurt(world, [SlowFsync("broker-a", slow_ms)], slow_ms * 2)
+        async with world.phase("load"):
+            await world.sleep_ms(world.profile.load_ms / 4)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="broker-kill",
+        summary="Catches acknowledgements given before the write, offsets kept only in memory, reused queue offsets.",
+        deployment=Deployment(brokers=(BrokerSpec("broker-a"), BrokerSpec("broker-b"))),
+        needs=frozenset({"kill"}),
+        aims=(
+            "dur-ack-kill",
+            "dur-body-intact",
+            "sto-offset-dense",
+            "sto-offset-unique",
+            "sto-recover-no-ghost",
+            "con-alo",
+            "con-offset-persist",
+            "con-restart-resume",
+        ),
+        run=_kill,
+        seconds=9,
+    ),
+    Scenario(
+        name="power-cut",
+        summary="Catches acknowledgements before the fsync: whole machines lose power, one under each flush mode.",
+        deployment=Deployment(
+            brokers=(
+                BrokerSpec("broker-sync", {"flushDiskType": "SYNC_FLUSH"}),
+                BrokerSpec("broker-async", {"flushDiskType": "ASYNC_FLUSH", "flushIntervalCommitLog": 2_000}),
+            )
+        ),
+        needs=frozenset({"power-cut"}),
+        aims=("dur-ack-power-sf", "sto-recover-no-ghost", "sto-offset-dense"),
+        run=_power_cut,
+        seconds=8,
+    ),
+    Scenario(
+        name="slow-fsync",
+        summary="Catches brokers that throw away, or forget to mention, what they could not flush in time.",
+        deployment=_slow_deployment,
+        needs=frozenset({"slow-fsync"}),
+        aims=("dur-notok-stored", "con-alo"),
+        run=_slow_fsync,
+        seconds=8,
+    ),
+)

@@ -1,0 +1,103 @@
+"""Links between clients and brokers: slow, one-way, cut, reset in the middle of a send."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mqcheck.faults.link import Blackhole, Down, Latency, LimitData, Reset
+from mqcheck.scenarios.base import Scenario, World
+from mqcheck.targets.base import BrokerSpec, Deployment
+from mqcheck.workloads.pattern import traffic_under
+
+TWO_GROUPS: Final = Deployment(brokers=(BrokerSpec("broker-a"), BrokerSpec("broker-b")))
+"""Two broker groups: a client that loses one has another to go to."""
+
+CUT_LINKS: Final = ("producer-1->broker-a", "billing-1->broker-a")
+"""One producer and one consumer lose one broker; the others are witnesses."""
+
+DELIVERED: Final = ("con-alo", "con-dup-cause", "sto-offset-dense", "sto-offset-unique")
+"""What must hold however the links are."""
+
+
+async def _latency(world: World) -> None:
+    await traffic_under(world, [Latency("*->broker-a", ms=60, jitter_ms=30)])
+
+
+async def _partition(world: World) -> None:
+    await traffic_under(world, [Blackhole(link) for link in CUT_LINKS])
+
+
+async def _to_broker(world: World) -> None:
+    await traffic_under(world, [Blackhole(link, "up") for link in CUT_LINKS])
+
+
+async def _from_broker(world: World) -> None:
+    await traffic_under(world, [Blackhole(link, "down") for link in CUT_LINKS])
+
+
+async def _reset(world: World) -> None:
+    torn = LimitData("producer-1->broker-a", "up", limit_bytes=3_000)
+    await traffic_under(world, [Reset("producer-*->broker-a", "down")], [torn], fault_ms=world.profile.load_ms / 2)
+
+
+async def _retry(world: World) -> None:
+    refused, reset = Down("producer-*->broker-a"), Reset("producer-*->broker-a", "up")
+    await traffic_under(world, [refused], [reset], fault_ms=world.profile.load_ms / 2)
+
+
+SCENARIOS: Final = (
+    Scenario(
+        name="client-latency",
+        summary="Catches brokers and clients that lose, reorder or repeat when answers take their time.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"latency"}),
+        aims=(*DELIVERED, "sto-fifo-queue", "con-no-skip"),
+        run=_latency,
+        seconds=7,
+    ),
+    Scenario(
+        name="client-partition",
+        summary="Catches lost and invented messages when a client and a broker hear nothing of each other for a while.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition"}),
+        aims=(*DELIVERED, "con-no-skip"),
+        run=_partition,
+        seconds=8,
+    ),
+    Scenario(
+        name="oneway-to-broker",
+        summary="Catches time-outs taken for failures: requests arrive late, after their sender has given up.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition"}),
+        aims=DELIVERED,
+        run=_to_broker,
+        seconds=8,
+    ),
+    Scenario(
+        name="oneway-from-broker",
+        summary="Catches answers that are lost though the work is done: silent stores, repeats without a cause.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition"}),
+        aims=DELIVERED,
+        run=_from_broker,
+        seconds=8,
+    ),
+    Scenario(
+        name="reset-mid-send",
+        summary="Catches half-stored messages and torn frames taken for whole ones.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition"}),
+        aims=(*DELIVERED, "dur-body-intact"),
+        run=_reset,
+        seconds=7,
+    ),
+    Scenario(
+        name="producer-retry",
+        summary="Catches producers that give up, insist on a dead broker, or try more often than they say.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition"}),
+        aims=("prd-retry", "con-alo"),
+        run=_retry,
+        seconds=7,
+    ),
+)
