@@ -90,12 +90,15 @@ SELECT d.op, d.process, d.t, d.pull, d.consumer_group, d.member, d.session, d.me
     d.topic, d.origin_topic,
     d.broker, d.node, d.queue, d.queue_offset, d.tag, d.reconsume_times, d.flag, d.crc_ok, d.body_digest,
         d.props_digest, d.store_time,
-    d.born_time, coalesce(d.received, d.t) AS received, s.ended, s.result, b.sent_back, b.back_asked, b.back_level
+    d.born_time, coalesce(d.received, d.t) AS received,
+    min(d.reconsume_times) OVER (PARTITION BY d.consumer_group, d.topic, d.broker, d.queue, d.queue_offset, d.message)
+        AS stored_reconsume, s.ended, s.result, b.sent_back, b.back_asked, b.back_level
 FROM deliveries d
 LEFT JOIN said s ON s.delivery = d.op AND s.place = 1
 LEFT JOIN back b ON b.delivery = d.op
 """
-"""sent_back: when a send-back of this delivery was answered with success; back_asked: when the first was asked."""
+"""``stored_reconsume``: the counter in the stored record; a client that consumes again by itself counts on from there.
+sent_back: when a send-back of this delivery was answered with success; back_asked: when the first was asked."""
 
 _GOT: Final = """
 CREATE TABLE got AS
@@ -107,7 +110,8 @@ GROUP BY consumer_group, message
 
 _GOT_AT: Final = """
 CREATE TABLE got_at AS
-SELECT consumer_group, topic, broker, queue, queue_offset, min(received) AS first_at, min(message) AS message,
+SELECT consumer_group, topic, broker, queue, queue_offset, min(received) AS first_at, min(t) AS called_at,
+    min(message) AS message,
     min(CASE WHEN result = 'success' THEN CASE WHEN sent_back < ended THEN sent_back ELSE ended END ELSE sent_back
         END) AS done_at
 FROM handled

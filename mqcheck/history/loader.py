@@ -377,7 +377,7 @@ def _check_ends(connection: duckdb.DuckDBPyConnection, table: Table, parts: dict
 
 def _add_absent_routes(connection: duckdb.DuckDBPyConnection) -> None:
     """Absence is a row: a known broker that a route answer does not list gets ``listed = false``."""
-    connection.execute("UPDATE routes SET listed = FALSE WHERE broker IS NULL")
+    connection.execute("UPDATE routes SET listed = FALSE WHERE broker IS NULL AND returned IS NOT NULL")
     connection.execute(
         """
         INSERT INTO routes (op, process, invoked, returned, outcome, nameserver, topic, listed, broker, code)

@@ -128,7 +128,6 @@ DEFAULTS: Final[dict[str, str]] = {
     "master": "FALSE",
     "parsed": "TRUE",
     "crc_ok": "TRUE",
-    "listed": "TRUE",
     "confirmed": "FALSE",
     "from_check": "FALSE",
     "reconsume_times": "0",

@@ -508,7 +508,7 @@ class Healthy(Builder):
             self.send(600 + 40 * i, (POWER_TOPIC, broker, 0))
 
     def failing_load(self) -> None:
-        """Six messages that fail three times and end in the dead letter topic, six that succeed at their first retry."""
+        """Six messages fail three times and end in the dead letter topic, six succeed at their first retry."""
         place, retry = (FAIL_TOPIC, "broker-b", 0), ("%RETRY%gf", "broker-b", 0)
         for i in range(12):
             at = 1000 + 50 * i
