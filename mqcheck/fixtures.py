@@ -152,21 +152,25 @@ class RocketMQServer:
         return ready
 
     def _ask(self, question: Mapping[str, object]) -> dict[str, Any]:
-        control = self._control
-        answer = b""
         try:
-            if control is None:
-                raise OSError("there is no control channel")
-            control.sendall(json.dumps(question).encode() + b"\n")
-            while not answer.endswith(b"\n"):
-                piece = control.recv(65_536)
-                if not piece:
-                    raise OSError("the control channel ended")
-                answer += piece
+            answer = self._exchange(json.dumps(question).encode() + b"\n")
         except OSError as error:
             raise NodeError(f"no answer to {question}: {error}; the server's log: {self._tail()}") from error
         parsed: dict[str, Any] = json.loads(answer)
         return parsed
+
+    def _exchange(self, line: bytes) -> bytes:
+        control = self._control
+        if control is None:
+            raise ConnectionError("there is no control channel")
+        control.sendall(line)
+        answer = b""
+        while not answer.endswith(b"\n"):
+            piece = control.recv(65_536)
+            if not piece:
+                raise ConnectionError("the control channel ended")
+            answer += piece
+        return answer
 
 
 @pytest.fixture(scope="session")

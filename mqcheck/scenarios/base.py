@@ -107,6 +107,7 @@ class World:
     _admins: dict[str, Admin] = field(default_factory=dict)
     _tasks: list[asyncio.Task[Any]] = field(default_factory=list)
     _closers: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    _healed: bool = False
 
     def rng(self, purpose: str) -> random.Random:
         """Randomness of its own for each purpose: the same seed gives the same plan, whatever runs beside it."""
@@ -214,11 +215,17 @@ class World:
         self._closers.append(closer)
 
     async def heal(self) -> None:
-        """Mend every fault and every link, and verify it; raises FaultError or LinkError: a harness error."""
+        """Mend every fault and every link, and verify it; raises FaultError or LinkError: a harness error.
+
+        Idempotent: the end of a run that healed in its phase has nothing left to do.
+        """
+        if self._healed:
+            return
         try:
             await self.faults.heal_all()
         finally:
             await self.network.heal_all()
+        self._healed = True
 
     def check_background(self) -> None:
         """Raise what a background task has raised."""

@@ -15,7 +15,7 @@ async def _run(world: World) -> None:
     await traffic.group("billing", topic, members=2)
     await traffic.group("search", topic, members=1)
     await traffic.group("prices", topic, members=2, mode="broadcasting")
-    async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=60, largest=True):
+    async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=100, largest=True):
         await world.sleep_ms(world.profile.load_ms)
 
 

@@ -40,7 +40,10 @@ class ClientOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: ClientPlan
     run: str
-    seed: str
+    seed: int
+    """Of the run."""
+    purpose: str
+    """What the client's own generator is seeded with, beside the seed."""
     number: int
     """Of the stream: unique in the run, new for every life."""
     life: int

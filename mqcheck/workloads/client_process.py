@@ -85,7 +85,7 @@ class ClientWork:
         if plan.role != "producer":
             return
         producer = Producer(self.client, plan.group)
-        payloads = Payloads(plan.topic, self.rng)
+        payloads = Payloads(plan.topic, self.rng, seed=self.order.seed)
         while True:
             outcome = await producer.send(payloads.next())
             if outcome.outcome == "ok":
@@ -105,7 +105,8 @@ async def serve(order: ClientOrder, stdin: asyncio.StreamReader, say: Any) -> No
     )
     watch = StallWatch(recorder, asyncio.get_running_loop())
     watch.start()
-    work = ClientWork(order, recorder, random.Random(order.seed))  # noqa: S311 - plans, not secrets
+    rng = random.Random(f"{order.seed}/{order.purpose}")  # noqa: S311 - plans, not secrets
+    work = ClientWork(order, recorder, rng)
     await work.start()
     say({"ready": True})
     word = "done" if order.plan.role == "consumer" else "acked"

@@ -150,7 +150,8 @@ class ClientProcess:
         return ClientOrder(
             plan=self._plan,
             run=world.run,
-            seed=f"{world.seed}/{world.scenario.name}/{self.name}",
+            seed=world.seed,
+            purpose=f"{world.scenario.name}/{self.name}",
             number=self._next_number(),
             life=self.life,
             events=str(world.recorder.path.parent.resolve()),

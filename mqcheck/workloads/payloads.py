@@ -33,11 +33,14 @@ _BODY_TEXTS_MAX: Final = 12
 class Payloads:
     """Messages for one topic; the same generator state gives the same messages."""
 
-    def __init__(self, topic: str, rng: random.Random, *, largest_at: int | None = None) -> None:
-        """`largest_at`: index of the one message that has the largest body a broker takes; None: there is none."""
+    def __init__(self, topic: str, rng: random.Random, *, seed: int, largest_at: int | None = None) -> None:
+        """`seed` chooses the pool, `rng` what is taken from it.
+
+        `largest_at`: index of the one message that has the largest body a broker takes; None: there is none.
+        """
         self._topic = topic
         self._rng = rng
-        self._texts, self._names = _pool(rng.randrange(2**32))
+        self._texts, self._names = pool(seed)
         self._largest_at = largest_at
         self._made = 0
 
@@ -64,9 +67,9 @@ class Payloads:
         return "\n".join(texts).encode()
 
 
-@lru_cache(maxsize=16)
-def _pool(seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Texts and names of all locales, the same for the same seed."""
+@lru_cache(maxsize=4)
+def pool(seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Texts and names of all locales, the same for the same seed; a quarter of a second for a new one."""
     from faker import Faker
 
     texts: list[str] = []

@@ -18,7 +18,7 @@ from mqcheck.rocketmq.producer import Producer
 from mqcheck.scenarios.base import World
 from mqcheck.targets.base import Victim
 from mqcheck.workloads.client_plan import ClientPlan
-from mqcheck.workloads.payloads import Payloads
+from mqcheck.workloads.payloads import Payloads, pool
 
 JITTER: Final = 0.5
 """A pause between two sends varies by so much of itself, so that producers do not march in step."""
@@ -100,6 +100,14 @@ class Group:
         )
         return await self.world.process(plan, lambda line: done.update(line.get("done", ())))
 
+    async def leave(self, name: str) -> None:
+        """A member of this process goes in good order: commits, gives back its queues, unregisters."""
+        await self.consumers.pop(name).close()
+
+    async def silence(self, name: str) -> None:
+        """A member of this process stays connected and says nothing any more: no heartbeat, no pull."""
+        await self.consumers.pop(name).client.silence()
+
     def missing(self) -> int:
         """Acknowledged messages that the group (each member of a broadcasting one) has not done yet."""
         owed = set().union(*(self.ledger.acked.get(topic, {}) for topic in self.subscriptions))
@@ -156,8 +164,10 @@ class Traffic:
         """Producers that send steadily inside the block; at its end the sends under way are waited for.
 
         `rate_per_s` is all producers' together, `workers` one producer's sends under way at once, `largest` one
-        message per producer with the largest body a broker takes, `overrides` are `ClientSettings`'.
+        message with the largest body a broker takes, `overrides` are `ClientSettings`'.
         """
+        # In another thread: making the pool takes long enough to be a stall.
+        await asyncio.get_running_loop().run_in_executor(None, pool, self.world.seed)
         stop = asyncio.Event()
         pause_s = producers * workers / rate_per_s
         tasks: list[asyncio.Task[None]] = []
@@ -165,7 +175,9 @@ class Traffic:
             name = f"producer-{number + 1}"
             producer = Producer(await self.world.client(name, **overrides), f"{topic}-producers")
             rng = self.world.rng(f"{topic} {name}")
-            payloads = Payloads(topic, rng, largest_at=rng.randrange(10, 30) if largest else None)
+            payloads = Payloads(
+                topic, rng, seed=self.world.seed, largest_at=rng.randrange(10, 30) if largest and number == 0 else None
+            )
             for worker in range(workers):
                 work = self._produce(producer, payloads, f"w{worker}", pause_s, stop)
                 tasks.append(self.world.spawn(work, f"{name} w{worker}"))
