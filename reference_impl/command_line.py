@@ -193,11 +193,14 @@ async def _run(arguments: argparse.Namespace) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until stopped; gives the exit status: 0 after a clean stop, 2 for a setting that cannot be used."""
+    """Run until stopped; gives the exit status: 0 clean stop, 1 disk or socket failed, 2 unusable setting."""
     arguments = _arguments(sys.argv[1:] if argv is None else argv)
     try:
         asyncio.run(_run(arguments))
     except ReferenceError_ as error:
         _log(f"{type(error).__name__}: {error}")
         return 2
+    except OSError as error:
+        _log(f"{type(error).__name__}: {error}")
+        return 1
     return 0

@@ -178,6 +178,7 @@ class Server:
         self._periodic: asyncio.TimerHandle | None = None
         self._flush: asyncio.Future[int] | None = None
         self._flush_again = False
+        self._draining = False
         self._stopping = False
         self._idle_timers: dict[int, asyncio.TimerHandle] = {}
 
@@ -208,6 +209,8 @@ class Server:
         """Stop listening, let the core end, sync what was appended, close every connection. May be called once."""
         for listening in self._listening:
             listening.close()
+        # What were served from here on would not be saved any more, so it is not served.
+        self._draining = True
         self.carry(self._core.stop(self._clock_ms()))
         await self._calls.settled(STOP_WAIT_MS)
         self._stopping = True
@@ -249,6 +252,8 @@ class Server:
         self._watch_idle(connection)
 
     def _received(self, connection: _Connection, command: Command) -> None:
+        if self._draining:
+            return
         if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
             connection.send(encode(answer))
             return

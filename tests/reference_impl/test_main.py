@@ -252,6 +252,15 @@ def test_what_cannot_be_used_is_refused_with_a_way_out(
 
 
 @pytest.mark.slow
+def test_a_disk_that_cannot_be_used_is_told(start: Callable[..., Node], tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("in the way")
+    status, errors = start(*everything(tmp_path / "store", "-p", "broker.listenPort=0")).ended()
+    assert status == 1
+    assert "store" in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.slow
 def test_a_taken_port_is_refused(start: Callable[..., Node]) -> None:
     first = start("namesrv", "-p", "listenPort=0")
     second = start("namesrv", "-p", f"listenPort={first.ready['address'].rpartition(':')[2]}")
