@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from mqcheck.links.base import Counters
-from mqcheck.links.sockets import CLOSE_WAIT, LISTEN, Socket
+from mqcheck.links.sockets import CLOSE_WAIT, Socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Meter:
         self._open = {}
         self._closing = {}
         for each in table:
-            if each.state == LISTEN or each.inode == 0:
+            if each.inode == 0:
                 continue
             path = by_listen.get(each.local)
             if path is not None:

@@ -8,7 +8,7 @@ A dump's answer, per socket (host byte order but for ports and addresses)::
 
     header    16  length 4, type 2, flags 2, sequence 4, port 4
     family     1
-    state      1  1 established, 10 listening, …
+    state      1  1 established, 8 half closed by the other side, …
     timers     2
     ports      4  local 2, remote 2 (network order)
     addresses 32  local 16, remote 16 (the first 4 bytes for IPv4)
@@ -27,6 +27,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,6 @@ from mqcheck.errors import LinkError
 ESTABLISHED: Final = 1
 SYN_SENT: Final = 2
 CLOSE_WAIT: Final = 8
-LISTEN: Final = 10
 
 DUMP_BYTES_MAX: Final = 1 << 18
 """Largest single answer read from the kernel (ours); the kernel splits what is longer."""
@@ -43,13 +43,18 @@ DUMP_BYTES_MAX: Final = 1 << 18
 DUMP_SECONDS_MAX: Final = 5.0
 """Limit of one dump (ours): it takes a millisecond."""
 
+HOSTS_MAX: Final = 64
+"""Addresses remembered as text (ours): a test's connections have few."""
+
 _NETLINK_SOCK_DIAG: Final = 4
 _DIAG_BY_FAMILY: Final = 20
 _REQUEST_DUMP: Final = 0x301
 _ERROR: Final = 2
 _DONE: Final = 3
 _ATTRIBUTE_INFO: Final = 2
-_ALL_STATES: Final = 0xFFFFFFFF
+_STATES: Final = sum(1 << state for state in (1, 2, 4, 5, 7, 8, 9, 11))
+"""All but listeners, half-made connections and those whose process has let go long ago, of which there may be many."""
+
 _HEADER: Final = struct.Struct("=IHHII")
 _MESSAGE: Final = struct.Struct("=BBBBHH16s16s12sIIIII")
 _ATTRIBUTE: Final = struct.Struct("=HH")
@@ -66,7 +71,7 @@ class Socket:
     local: str
     """``host:port``; an IPv4 address in IPv6 clothes is written as IPv4."""
     remote: str
-    """``host:port``; port 0 for a listener."""
+    """``host:port``."""
     state: int
     """The kernel's number of the TCP state."""
     inode: int
@@ -94,7 +99,10 @@ def supported() -> bool:
 
 
 def table() -> list[Socket]:
-    """Every TCP socket of this network namespace, IPv4 and IPv6. Raises LinkError when the kernel does not answer."""
+    """Every connection's sockets in this network namespace, IPv4 and IPv6; no listeners, none in TIME_WAIT.
+
+    Raises LinkError when the kernel does not answer.
+    """
     found: list[Socket] = []
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
@@ -124,7 +132,7 @@ def owned(pids: Iterable[int]) -> dict[int, int]:
 
 
 def _dump(family: int) -> list[Socket]:
-    message = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 1 << (_ATTRIBUTE_INFO - 1), 0, _ALL_STATES) + bytes(48)
+    message = struct.pack("=BBBBI", family, socket.IPPROTO_TCP, 1 << (_ATTRIBUTE_INFO - 1), 0, _STATES) + bytes(48)
     request = _HEADER.pack(_HEADER.size + len(message), _DIAG_BY_FAMILY, _REQUEST_DUMP, 1, 0) + message
     found: list[Socket] = []
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_SOCK_DIAG) as kernel:
@@ -169,6 +177,7 @@ def _counts(message: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+@lru_cache(maxsize=HOSTS_MAX)
 def _host(family: int, address: bytes) -> str:
     if family == socket.AF_INET:
         return socket.inet_ntoa(address[:4])

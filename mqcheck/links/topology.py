@@ -41,8 +41,8 @@ MAIN: Final = "main"
 VIP: Final = "vip"
 HA: Final = "ha"
 
-WORKERS_MAX: Final = 8
-"""Calls to Toxiproxy under way at a time per network (ours)."""
+WORKERS_MAX: Final = 2
+"""Calls to Toxiproxy under way at a time per network (ours); every further thread would delay the event loop's turn."""
 
 LANES_MAX: Final = 24
 """Server processes per session at most (ours); with more peers than that, links of two peers share their counters."""
@@ -399,13 +399,11 @@ class Network:
     async def _counts(self, names: Collection[str]) -> dict[str, Counters]:
         if not names or not await self._sample():
             return {name: Counters() for name in names}
-        counts = {}
-        for name in names:
-            accepted = 0
-            for proxy in self._proxies([name]):
-                accepted += await self._call(proxy.accepted)
-            counts[name] = self._meter.counters(name, accepted)
-        return counts
+        proxies = {name: self._proxies([name]) for name in names}
+        accepted = await self._call(
+            lambda: {name: sum(proxy.accepted() for proxy in each) for name, each in proxies.items()}
+        )
+        return {name: self._meter.counters(name, accepted[name]) for name in names}
 
     async def _sample(self) -> bool:
         """Count the proxies' sockets; False where the system cannot tell."""

@@ -41,6 +41,9 @@ CALL_SECONDS_MAX: Final = 10.0
 REMOVE_SECONDS_MAX: Final = 2.0
 """Patience with the removal of a toxic before its proxy is made anew (ours; see the module docstring)."""
 
+IDLE_SECONDS_MAX: Final = 4.0
+"""A kept HTTP connection that was idle for longer is not used again (ours): the server closes it after 10 s."""
+
 START_SECONDS_MAX: Final = 15.0
 """Limit for the first answer of a server (ours): 10 ms on a quiet machine."""
 
@@ -60,9 +63,6 @@ _ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     "slicer": frozenset({"average_size", "size_variation", "delay"}),
     "limit_data": frozenset({"bytes"}),
 }
-_DIRECT: Final = {"http": None, "https": None, "all": None}
-"""Keeps the environment's HTTP proxies away from calls to 127.0.0.1."""
-
 _METRIC: Final = re.compile(r"^toxiproxy_proxy_(received|sent)_bytes_total\{([^}]*)\} (\S+)$", re.MULTILINE)
 
 
@@ -334,7 +334,7 @@ class ToxiproxyServer:
         from toxiproxy.exceptions import InvalidToxic, NotFound, ProxyExists
 
         where = f"Toxiproxy {method.upper()} {path}"
-        options: dict[str, Any] = {"timeout": seconds_max, "proxies": _DIRECT}
+        options: dict[str, Any] = {"timeout": seconds_max}
         if body is not None:
             options["json"] = body
         try:
@@ -370,10 +370,33 @@ class ToxiproxyServer:
 
 
 def _api_class(port: int) -> Any:
-    """A class of toxiproxy-python's API consumer for one server: the library keeps the address on the class."""
-    from toxiproxy.api import APIConsumer
+    """A class of toxiproxy-python's API consumer for one server: the library keeps the address on the class.
 
-    return type("ToxiproxyApi", (APIConsumer,), {"host": "127.0.0.1", "port": port})
+    Its calls go through one HTTP session per thread, five times as quick as a session per call, and blind to the
+    environment's HTTP proxies.
+    """
+    from requests import Session
+    from toxiproxy.api import APIConsumer, validate_response
+
+    sessions = threading.local()
+
+    def session() -> Session:
+        now = time.monotonic()
+        if getattr(sessions, "last", 0.0) < now - IDLE_SECONDS_MAX:
+            sessions.kept = Session()
+            sessions.kept.trust_env = False
+        sessions.last = now
+        kept: Session = sessions.kept
+        return kept
+
+    def caller(method: str) -> classmethod[Any, Any, Any]:
+        def call(cls: Any, url: str, /, **options: Any) -> Any:
+            return validate_response(session().request(method, f"http://{cls.host}:{cls.port}{url}", **options))
+
+        return classmethod(call)
+
+    calls = {method: caller(method) for method in ("get", "post", "delete")}
+    return type("ToxiproxyApi", (APIConsumer,), {"host": "127.0.0.1", "port": port, **calls})
 
 
 def _spawn(binary: Path, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:

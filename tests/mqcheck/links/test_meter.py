@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mqcheck.links.base import Counters
 from mqcheck.links.meter import Meter, Path
-from mqcheck.links.sockets import CLOSE_WAIT, ESTABLISHED, LISTEN, Socket
+from mqcheck.links.sockets import CLOSE_WAIT, ESTABLISHED, Socket
 
 PATHS = [Path("p->b", "h:1", "h:9", 100), Path("c->b", "h:2", "h:9", 200)]
 
@@ -20,7 +20,6 @@ def towards_server(inode: int, received: int, acked: int, state: int = ESTABLISH
 def test_one_server_address_is_told_apart_by_process() -> None:
     meter = Meter()
     table = [
-        Socket("h:1", "h:0", LISTEN, 1, 0, 0),
         towards_peer(11, 100, 70),
         towards_server(12, 80, 60),
         towards_peer(21, 7, 5, "h:2"),
