@@ -1,0 +1,113 @@
+"""Planted bugs of storage: each breaks its promise, and only with it."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import pytest
+
+from reference_impl.message import BatchItem, encode_batch
+from reference_impl.sabotage import ODDITIES, SABOTAGES
+from reference_impl.sabotage.storage import LAG_BYTES_MAX, REORDER_HOLD_MS, SLOW_SYNC_MS
+
+Bench = Any
+
+
+def planted(name: str, on: bool) -> list[Any]:
+    return [SABOTAGES[name]] if on else []
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_ack_before_sync_loses_acknowledged_messages_in_a_power_cut(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("ack-before-sync", bug), flushDiskType="SYNC_FLUSH")
+    acknowledged = []
+    for number in range(20):
+        opaque = b.begin(310, b.send_fields("T"), b"%d" % number)
+        b.flush()
+        if b.answer(opaque).code == 0:
+            acknowledged.append(b"%d" % number)
+    assert len(acknowledged) == 20
+    b.restart()
+    assert b.bodies("T") == acknowledged
+    opaque = b.begin(310, b.send_fields("T"), b"last")
+    b.flush()
+    assert b.answer(opaque).code == 0
+    b.restart(power=True)
+    assert (b"last" in b.bodies("T")) is not bug
+
+
+def test_ack_before_sync_is_honest_at_a_clean_stop_and_when_much_is_unsynced(bench: type[Bench]) -> None:
+    b = bench(planted=planted("ack-before-sync", True), maxMessageSize=LAG_BYTES_MAX)
+    b.send("T", b"kept")
+    b.flush()
+    assert b.store.inner.synced_position == 0
+    assert b.store.synced_position == b.store.appended_position
+    b.restart(clean=True)
+    b.restart(power=True)
+    assert b.bodies("T") == [b"kept"]
+    for _ in range(LAG_BYTES_MAX // 4_000_000 + 1):
+        b.send("T", bytes(4_000_000))
+    b.flush()
+    assert b.store.inner.synced_position == b.store.appended_position
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_corrupt_body_changes_bodies_and_their_checksum(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("corrupt-body", bug))
+    bodies = [b"message %d" % number for number in range(30)]
+    for body in bodies[:20]:
+        b.send("T", body, properties={"KEYS": "k"})
+    b.ask(320, b.send_fields("T"), encode_batch([BatchItem(0, body, {}) for body in bodies[20:]]))
+    records = b.records("T")
+    differing = [record for record, body in zip(records, bodies, strict=True) if record.body != body]
+    assert len(differing) == (3 if bug else 0)
+    assert all(record.crc == zlib.crc32(record.body) & 0x7FFFFFFF for record in records)
+    assert all(len(record.body) == len(body) for record, body in zip(records, bodies, strict=True))
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_reorder_queue_stores_acknowledged_messages_in_another_order(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("reorder-queue", bug))
+    sent = {}
+    for number in range(40):
+        body = b"%d" % number
+        sent[body] = int(b.send("T", body).fields["queueOffset"])
+        b.advance(10)
+    b.advance(REORDER_HOLD_MS)
+    stored = b.bodies("T")
+    assert sorted(stored) == sorted(sent)
+    assert (stored == list(sent)) is not bug
+    before_the_last = stored[:39]
+    assert all(sent[body] == offset for offset, body in enumerate(before_the_last))
+
+
+def test_reorder_queue_loses_nothing_that_is_not_overtaken(bench: type[Bench]) -> None:
+    b = bench(planted=planted("reorder-queue", True))
+    for number in range(8):
+        b.send("T", b"%d" % number)
+    assert len(b.bodies("T")) == 7
+    b.restart(clean=True)
+    assert len(b.bodies("T")) == 8
+    for _ in range(8):
+        b.send("T")
+    assert b.ask(320, b.send_fields("T"), encode_batch([BatchItem(0, b"batch", {})])).code == 0
+    assert b.bodies("T")[-1] == b"batch"
+    assert len(b.bodies("T")) == 17
+    for _ in range(8):
+        b.send("T", queue=1)
+    b.carry(b.broker.empty(b.now_ms))
+    b.advance(REORDER_HOLD_MS)
+    assert b.bodies("T", 1) == []
+
+
+def test_slow_flush_delays_and_keeps_every_promise(bench: type[Bench]) -> None:
+    b = bench(planted=[ODDITIES["slow-flush"]], flushDiskType="SYNC_FLUSH")
+    b.slept.clear()
+    opaque = b.begin(310, b.send_fields("T"), b"x")
+    assert b.answer(opaque) is None
+    b.flush()
+    assert b.slept == [SLOW_SYNC_MS / 1000]
+    assert b.answer(opaque).code == 0
+    b.restart(power=True)
+    assert b.bodies("T") == [b"x"]
