@@ -234,13 +234,13 @@ def split_records(data: bytes) -> list[Record]:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def bench() -> type[Bench]:
     """Makes broker cores to be talked to."""
     return Bench
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def split() -> Callable[[bytes], list[Record]]:
     """Takes the body of a pull answer apart."""
     return split_records

@@ -1,0 +1,22 @@
+"""Periodic jobs on their grid."""
+
+from __future__ import annotations
+
+from reference_impl.broker.timers import Timers
+
+
+def test_jobs_keep_their_grid_even_after_a_late_tick() -> None:
+    ran: list[tuple[str, int]] = []
+    timers = Timers()
+    assert timers.next_ms is None
+    assert timers.run(5) == []
+    timers.every(100, lambda now: ran.append(("a", now)) or [], 0)
+    timers.every(250, lambda now: ran.append(("b", now)) or [], 0)
+    assert timers.next_ms == 100
+    timers.run(99)
+    timers.run(100)
+    timers.run(430)
+    assert ran == [("a", 100), ("a", 430), ("b", 430)]
+    assert timers.next_ms == 500
+    timers.run(500)
+    assert ran[3:] == [("a", 500), ("b", 500)]
