@@ -13,17 +13,14 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, Protocol
 
 from reference_impl.calls import Calls
+from reference_impl.connection import Connection
 from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
 from reference_impl.errors import FrameError
-from reference_impl.frame import Command, FrameReader, encode
+from reference_impl.frame import Command, encode
 
-WRITE_BYTES_PAUSE: Final = 1024 * 1024
-"""Unsent bytes of one connection above which no more of its requests are read; ours."""
-WRITE_BYTES_MAX: Final = 64 * 1024 * 1024
-"""Unsent bytes of one connection above which it is closed; ours, four of the longest frames."""
 TIMER_MS_MAX: Final = 1000
 """Longest sleep of the core's timer, so that a jump of the wall clock is noticed; ours."""
 FLUSH_RETRY_MS: Final = 100
@@ -92,60 +89,6 @@ def _port(listening: asyncio.AbstractServer, listener: Listener) -> int:
     return int(sockets[0].getsockname()[1]) if sockets else listener.port
 
 
-class _Connection(asyncio.Protocol):
-    """One connection that a peer opened."""
-
-    def __init__(self, server: Server, number: int, refuse: Callable[[Command], Command | None] | None) -> None:
-        self.server = server
-        self.number = number
-        self.refuse = refuse
-        self.reader = FrameReader()
-        self.peer: tuple[str, int] = ("", 0)
-        self.transport: asyncio.Transport | None = None
-        self.active_at = 0.0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        name = transport.get_extra_info("peername")
-        if isinstance(name, tuple) and len(name) >= 2:
-            self.peer = (str(name[0]), int(name[1]))
-        if hasattr(transport, "set_write_buffer_limits"):
-            transport.set_write_buffer_limits(high=WRITE_BYTES_PAUSE)
-        self.server._opened(self)
-
-    def data_received(self, data: bytes) -> None:
-        self.active_at = self.server.loop.time()
-        try:
-            commands: Sequence[Command] = self.reader.feed(data)
-            good = True
-        except FrameError as error:
-            commands, good = error.decoded, False
-        for command in commands:
-            self.server._received(self, command)
-        if not good and self.transport is not None:
-            self.transport.close()
-
-    def pause_writing(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self.transport.resume_reading()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc
-        self.server._lost(self)
-
-    def send(self, data: bytes) -> None:
-        if self.transport is None or self.transport.is_closing():
-            return
-        self.active_at = self.server.loop.time()
-        self.transport.write(data)
-        if self.transport.get_write_buffer_size() > WRITE_BYTES_MAX:
-            self.transport.abort()
-
-
 class Server:
     """Serves one core on any number of ports, from ``start`` to ``stop``, inside a running loop."""
 
@@ -168,7 +111,7 @@ class Server:
         self._flush_interval_s = flush_interval_ms / 1000
         self._executor = executor
         self._log = log
-        self._connections: dict[int, _Connection] = {}
+        self._connections: dict[int, Connection] = {}
         self._opened_count = 0
         self._listening: list[asyncio.AbstractServer] = []
         self.addresses: list[tuple[str, int]] = []
@@ -193,9 +136,9 @@ class Server:
             self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
 
     async def _listen(self, listener: Listener) -> asyncio.AbstractServer:
-        def make() -> _Connection:
+        def make() -> Connection:
             self._opened_count += 1
-            return _Connection(self, self._opened_count, listener.refuse)
+            return Connection(self, self._opened_count, listener.refuse)
 
         if listener.sock is not None:
             return await self.loop.create_server(make, sock=listener.sock)
@@ -226,15 +169,7 @@ class Server:
             if connection.transport is not None:
                 connection.transport.close()
         self._connections.clear()
-        # One turn of the loop, so that transports close their sockets before the loop itself is closed.
-        await asyncio.sleep(0)
-
-    def disconnect_all(self) -> None:
-        """Break every connection without a word, as the end of a process does; for simulations."""
-        self._stopping = True
-        for connection in list(self._connections.values()):
-            if connection.transport is not None:
-                connection.transport.abort()
+        await asyncio.sleep(0)  # so that transports close their sockets before the loop is closed
 
     async def _sync_last(self, store: Flushable) -> None:
         if store.appended_position <= store.synced_position:
@@ -246,12 +181,14 @@ class Server:
 
     # What connections report.
 
-    def _opened(self, connection: _Connection) -> None:
+    def opened(self, connection: Connection) -> None:
+        """Watch a new connection."""
         connection.active_at = self.loop.time()
         self._connections[connection.number] = connection
         self._watch_idle(connection)
 
-    def _received(self, connection: _Connection, command: Command) -> None:
+    def received(self, connection: Connection, command: Command) -> None:
+        """Hand a command to the core, unless its port refuses it."""
         if self._draining:
             return
         if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
@@ -266,7 +203,8 @@ class Server:
             return
         self.carry(effects)
 
-    def _lost(self, connection: _Connection) -> None:
+    def lost(self, connection: Connection) -> None:
+        """Tell the core that a connection ended."""
         self._connections.pop(connection.number, None)
         timer = self._idle_timers.pop(connection.number, None)
         if timer is not None:
@@ -274,7 +212,7 @@ class Server:
         if not self._stopping:
             self.carry(self._core.closed(self._clock_ms(), connection.number))
 
-    def _watch_idle(self, connection: _Connection) -> None:
+    def _watch_idle(self, connection: Connection) -> None:
         left = connection.active_at + self._idle_s - self.loop.time()
         if left > 0:
             self._idle_timers[connection.number] = self.loop.call_later(left, self._watch_idle, connection)
@@ -308,7 +246,7 @@ class Server:
             if connection is not None and connection.transport is not None:
                 connection.transport.close()
 
-    def _send(self, connection: _Connection, command: Command) -> None:
+    def _send(self, connection: Connection, command: Command) -> None:
         try:
             connection.send(encode(command))
         except FrameError as error:
