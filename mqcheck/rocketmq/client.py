@@ -258,14 +258,16 @@ class Client:
         return self._addresses.get((broker, broker_id))
 
     async def route(self, topic: str, *, refresh: bool = False) -> Route | None:
-        """The topic's route, from memory or from a NameServer; None when no NameServer knows or answers."""
+        """The topic's route, from memory or from a NameServer; None when none was ever had.
+
+        A topic that a NameServer no longer knows keeps its last route, as in the official client: a NameServer that was
+        restarted knows nothing until the brokers register again.
+        """
         if not refresh and topic in self._routes:
             return self._routes[topic]
         answer = await self._ask_nameservers(topic)
         if answer is not None and answer.route is not None and answer.route.brokers:
             self._remember(answer.route)
-        elif answer is not None and answer.code == ResponseCode.TOPIC_NOT_EXIST:
-            self._routes.pop(topic, None)
         return self._routes.get(topic)
 
     def watch(self, topic: str) -> None:

@@ -212,6 +212,7 @@ RESERVED_PROPERTIES: Final = frozenset(
         "__BORNHOST",
         "BORN_TIMESTAMP",
         "__CRC32#",
+        "ORIGIN_GROUP",
         "DLQ_ORIGIN_TOPIC",
         "DLQ_ORIGIN_MESSAGE_ID",
         "MQC",

@@ -28,7 +28,8 @@ from mqcheck.rocketmq.message import (
     encode_record,
     offset_message_id,
 )
-from mqcheck.rocketmq.models import ClientSettings
+from mqcheck.rocketmq.models import ClientSettings, Delivery, ListenerResult, MessageQueue, Outgoing
+from mqcheck.rocketmq.producer import Producer
 
 QUICK = ClientSettings(
     heartbeat_ms=200,
@@ -399,6 +400,25 @@ class FakeCluster:
         return next(iter(self.brokers.values()))
 
 
+class Seen:
+    """A listener that keeps what it saw and says what it is told to say."""
+
+    def __init__(self, *says: ListenerResult) -> None:
+        self.deliveries: list[Delivery] = []
+        self._says = list(says)
+
+    async def __call__(self, delivery: Delivery) -> ListenerResult:
+        self.deliveries.append(delivery)
+        said = self._says.pop(0) if self._says else "success"
+        if said == "exception":
+            raise RuntimeError("as told")
+        return said
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [delivery.body for delivery in self.deliveries]
+
+
 class Lab:
     """Clients with one recorder, fake clusters, and the rows that were written."""
 
@@ -448,6 +468,30 @@ class Lab:
             row.update({key: value for key, value in line.items() if key not in ("e", "w", "t")})
             row.setdefault("t", line["t"])
         return [row for row in merged.values() if all(row.get(key) == value for key, value in wanted.items())]
+
+    @staticmethod
+    def nodes(cluster: FakeCluster) -> dict[str, str]:
+        """Node name → address of the cluster's brokers."""
+        return {name: broker.address for name, broker in cluster.brokers.items()}
+
+    @staticmethod
+    def seen(*says: ListenerResult) -> Seen:
+        """A listener that keeps what it sees."""
+        return Seen(*says)
+
+    @staticmethod
+    async def fill(client: Client, topic: str, count: int, queue: int | None = None) -> None:
+        """Send messages whose bodies are their numbers."""
+        producer = Producer(client, "PG")
+        place = None if queue is None else MessageQueue(topic, "broker-a", queue)
+        for number in range(count):
+            outcome = await producer.send(Outgoing(topic, b"%d" % number, tag="A"), queue=place)
+            assert outcome.outcome == "ok"
+
+    @staticmethod
+    def committed(cluster: FakeCluster, group: str, topic: str) -> int:
+        """Sum of the group's offsets."""
+        return sum(offset for (g, t, _), offset in cluster.broker.offsets.items() if (g, t) == (group, topic))
 
     @staticmethod
     async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
