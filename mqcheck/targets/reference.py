@@ -320,7 +320,8 @@ class ReferenceNode:
         return self._process
 
     def _is_ready(self) -> bool:
-        return self._ready is not None and self._ready.done() and self._ready.exception() is None
+        ready = self._ready
+        return ready is not None and ready.done() and not ready.cancelled() and ready.exception() is None
 
     def _now(self) -> int:
         return self._opening.recorder.clock.monotonic_ns()
