@@ -28,7 +28,7 @@ async def _watched(world: World, faults: Sequence[Fault], fault_ms: float, after
     await traffic.group("billing", topic, members=2)
     nameservers = [node.name for node in world.cluster.nameservers()]
     world.spawn(poll_routes(await world.admin(), nameservers, topic, BROKER_NAMES), "routes")
-    async with traffic.load(topic, producers=1, rate_per_s=30):
+    async with traffic.load(topic, producers=1, rate_per_s=40):
         async with world.phase("load"):
             await world.sleep_ms(world.profile.load_ms / 2)
         await hurt(world, faults, fault_ms)

@@ -19,7 +19,7 @@ async def hurt(world: World, faults: Sequence[Fault], ms: float) -> None:
 
 
 async def traffic_under(
-    world: World, *rounds: Sequence[Fault], fault_ms: float | None = None, rate_per_s: float = 60.0
+    world: World, *rounds: Sequence[Fault], fault_ms: float | None = None, rate_per_s: float = 80.0
 ) -> Traffic:
     """Two producers and two groups on a topic `orders`; then each round of faults in turn, load before and after.
 
