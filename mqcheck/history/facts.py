@@ -128,13 +128,21 @@ WITH running AS (
     FROM got_at
     WINDOW w AS (PARTITION BY consumer_group, topic, broker, queue ORDER BY queue_offset
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+), held AS (
+    SELECT consumer_group, topic, broker, queue, queue_offset, done,
+        max(CASE WHEN own = done THEN queue_offset END) OVER w AS held_up_by
+    FROM running
+    WINDOW w AS (PARTITION BY consumer_group, topic, broker, queue ORDER BY queue_offset
+        ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
 )
-SELECT consumer_group, topic, broker, queue, queue_offset, done, max(CASE WHEN own = done THEN queue_offset END) OVER
-    w AS held_up_by
-FROM running
-WINDOW w AS (PARTITION BY consumer_group, topic, broker, queue ORDER BY queue_offset
-    ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+SELECT h.consumer_group, h.topic, h.broker, h.queue, h.queue_offset, h.done, h.held_up_by, g.first_at AS held_up_since
+FROM held h
+JOIN got_at g ON g.consumer_group = h.consumer_group AND g.topic = h.topic AND g.broker = h.broker AND g.queue = h.queue
+    AND g.queue_offset = h.held_up_by
 """
+
+"""``done``: when everything up to this offset was done; ``held_up_by``: the offset that took longest, which the group had
+been given at ``held_up_since``."""
 
 _SIGHTINGS: Final = """
 CREATE TABLE sightings AS
@@ -195,6 +203,13 @@ WHERE s.kind = 'assigned'
 """From assigned to revoked or closed; a member that was killed has no end, only ``last_seen``: its last recorded
 act."""
 
+_MEDDLED: Final = """
+CREATE TABLE meddled AS
+SELECT DISTINCT consumer_group, topic FROM offsets
+WHERE consumer_group IS NOT NULL AND (kind = 'reset' OR (kind = 'commit' AND member IS NULL))
+"""
+"""Groups whose offsets somebody else than a member set: an administrator, or the scenario's own probe."""
+
 _EXPECTED: Final = """
 CREATE TABLE expected AS
 WITH subscribed AS (
@@ -238,6 +253,7 @@ _STATEMENTS: Final[dict[str, str]] = {
     "sightings": _SIGHTINGS,
     "node_trouble": _NODE_TROUBLE,
     "owned": _OWNED,
+    "meddled": _MEDDLED,
     "expected": _EXPECTED,
 }
 

@@ -305,6 +305,7 @@ FACTS: Final = (
     "sightings",
     "node_trouble",
     "owned",
+    "meddled",
     "expected",
 )
 """Tables derived once per history, in the order in which they are made."""

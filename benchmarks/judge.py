@@ -1,0 +1,87 @@
+"""How long loading and judging a history of 100,000 operations takes, against plain scans of the same tables.
+
+Usage: ``python benchmarks/judge.py [OPERATIONS]``. Prints loading, facts and queries apart; the ratio to ``count(*)`` scans says how
+far judging is from merely touching the data.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import ModuleType
+
+from mqcheck.history.facts import make_facts
+from mqcheck.history.loader import load_tables
+from mqcheck.history.tables import FACTS, TABLES
+from mqcheck.judge.engine import judge_tables
+from mqcheck.judge.plan_file import read_plan
+from mqcheck.judge.serve import warm_up
+from mqcheck.specs import load_specs
+
+OPERATIONS = 100_000
+OPERATIONS_PER_MESSAGE = 16
+
+
+def builder() -> ModuleType:
+    """The generator of healthy histories that the judge's tests use."""
+    path = Path(__file__).parent.parent / "tests" / "mqcheck" / "judge" / "builder.py"
+    spec = importlib.util.spec_from_file_location("mqcheck_history_builder", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def write_history(folder: Path, operations: int) -> int:
+    """A healthy history of about so many operations; returns how many it holds."""
+    module = builder()
+
+    class Big(module.Healthy):  # type: ignore[name-defined, misc]
+        def steady_load(self) -> None:
+            super().steady_load()
+            places = [(module.TOPIC, broker, queue) for queue in (0, 1) for broker in ("broker-a", "broker-b")]
+            missing = max(0, (operations - 7_500) // OPERATIONS_PER_MESSAGE)
+            for number in range(missing):
+                self.message_for_all(25_200 + number * 8_000 / max(missing, 1), places[number % 4])
+
+    history = Big()
+    history.aims = list(load_specs().ids())
+    history.write(folder)
+    return len(history.rows)
+
+
+def main() -> None:
+    """Measure once and print."""
+    operations = int(sys.argv[1]) if len(sys.argv) > 1 else OPERATIONS
+    specs = load_specs()
+    warm_up(specs)
+    with tempfile.TemporaryDirectory(prefix="mqcheck-bench-") as name:
+        folder = Path(name)
+        operations = write_history(folder, operations)
+        lines = sum(path.read_bytes().count(b"\n") for path in (folder / "events").iterdir())
+        times = [time.perf_counter()]
+        connection = load_tables(folder)
+        times.append(time.perf_counter())
+        make_facts(connection)
+        times.append(time.perf_counter())
+        verdicts = judge_tables(connection, read_plan(folder), specs)
+        times.append(time.perf_counter())
+        for table in (*TABLES, *FACTS):
+            connection.execute(f"SELECT count(*), max(hash({table})) FROM {table}").fetchall()
+        times.append(time.perf_counter())
+    load_s, facts_s, queries_s, scans_s = (after - before for before, after in zip(times, times[1:], strict=False))
+    counts = {verdict: sum(v.verdict == verdict for v in verdicts) for verdict in sorted({v.verdict for v in verdicts})}
+    print(f"{operations} operations, {lines} lines, {len(verdicts)} guarantees: {counts}")
+    print(f"load {load_s:.2f} s; facts {facts_s:.2f} s; queries {queries_s:.2f} s; facts + queries {facts_s + queries_s:.2f} s")
+    print(f"scans of the same tables, every column: {scans_s:.3f} s; facts + queries = {(facts_s + queries_s) / scans_s:.1f} x that")
+    for verdict in sorted(verdicts, key=lambda v: -v.judge_seconds)[:8]:
+        print(f"  {verdict.judge_seconds * 1000:7.1f} ms  {verdict.guarantee}  {verdict.verdict} {verdict.reason[:100]}")
+
+
+if __name__ == "__main__":
+    main()
