@@ -153,6 +153,12 @@ class DelaySchedule:
         """When ``pop`` has something to do; None where nothing waits."""
         return min(self.due_ms.values(), default=None)
 
+    def follow_clock(self, now_ms: int) -> None:
+        """After the clock was set back: look at once into levels that would wait longer than their delay."""
+        for level, due_ms in self.due_ms.items():
+            if due_ms - now_ms > self.levels_ms[level - 1] + self.scan_ms:
+                self.due_ms[level] = now_ms
+
     def pop(self, store: Reader, now_ms: int) -> Iterator[Message]:
         """The messages that are due, in order within a level; each counts as delivered once the next is asked for."""
         for level in sorted(level for level, due in self.due_ms.items() if due <= now_ms):

@@ -30,6 +30,7 @@ def store_message(state: BrokerState, message: Message, now_ms: int) -> tuple[Ap
 
 def store_batch(state: BrokerState, messages: Sequence[Message], now_ms: int) -> tuple[list[Appended], list[Effect]]:
     """Append messages of one queue next to each other, all or none."""
+    _save_new_topics(state)
     stored = state.store.append_batch(messages, now_ms, state.host)
     effects: list[Effect] = []
     for message in messages:
@@ -57,10 +58,17 @@ def make_internal_topic(state: BrokerState, topic: str, queues: int, now_ms: int
 
 
 def _append(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended, list[Effect]]:
+    _save_new_topics(state)
     stored = state.store.append(message, now_ms, state.host)
     if message.topic == SCHEDULE_TOPIC:
         state.schedule.added(message.queue_id + 1, now_ms)
     return stored, _arrived(state, message, now_ms)
+
+
+def _save_new_topics(state: BrokerState) -> None:
+    """A topic whose saving has failed is saved before it gets a message."""
+    if state.topics.unsaved:
+        save_topics(state)
 
 
 def _arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:

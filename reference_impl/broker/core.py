@@ -5,6 +5,7 @@ Dispatch and timers only: each code's meaning is with its handler. No clock, soc
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Final
@@ -122,6 +123,7 @@ class BrokerCore:
     def tick(self, now_ms: int) -> list[Effect]:
         """Do what time asks for."""
         effects = self.state.waiters.expired(now_ms)
+        self.state.schedule.follow_clock(now_ms)
         due_ms = self.state.schedule.next_due_ms()
         if due_ms is not None and due_ms <= now_ms:
             effects += self._deliver(now_ms)
@@ -183,12 +185,15 @@ class BrokerCore:
             return []
 
     def _save_offsets(self, _: int) -> list[Effect]:
-        persistence.save_offsets(self.state, durable=False)
-        persistence.save_groups(self.state, durable=False)
+        # What a full disk refuses stays marked as unsaved, for the next time.
+        with contextlib.suppress(OSError):
+            persistence.save_offsets(self.state, durable=False)
+            persistence.save_groups(self.state, durable=False)
         return []
 
     def _save_schedule(self, _: int) -> list[Effect]:
-        persistence.save_schedule(self.state, durable=False)
+        with contextlib.suppress(OSError):
+            persistence.save_schedule(self.state, durable=False)
         return []
 
 

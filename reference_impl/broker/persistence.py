@@ -28,6 +28,7 @@ def load(state: BrokerState) -> None:
 def save_topics(state: BrokerState) -> None:
     """At once and durably: a message that is acknowledged must not lie in a topic that a power cut forgets."""
     save_table(state.disk, TOPICS, state.topics.to_json(), durable=True)
+    state.topics.unsaved = False
 
 
 def save_groups(state: BrokerState, durable: bool) -> None:

@@ -23,21 +23,29 @@ class _Timer:
 
 @dataclass(slots=True)
 class Timers:
-    """Periodic jobs. A late tick runs each overdue job once, and the grid stays where it was."""
+    """Periodic jobs. A late tick runs each overdue job once, and the grid stays where it was; a clock that is
+    set back moves the grid."""
 
     timers: list[_Timer] = field(default_factory=list)
     next_ms: int | None = None
     """When ``run`` has something to do."""
+    shortest_ms: int = 0
+    """Shortest period: nothing is due later than that, unless the clock was set back."""
 
     def every(self, period_ms: int, job: Job, now_ms: int) -> None:
         """Run a job every ``period_ms``, first one period from now."""
         self.timers.append(_Timer(period_ms, job, now_ms + period_ms))
+        self.shortest_ms = min(timer.period_ms for timer in self.timers)
         self._plan()
 
     def run(self, now_ms: int) -> list[Effect]:
         """Run what is due."""
         effects: list[Effect] = []
-        if self.next_ms is None or now_ms < self.next_ms:
+        if self.next_ms is None:
+            return effects
+        if self.next_ms - now_ms > self.shortest_ms:
+            self._follow_clock(now_ms)
+        if now_ms < self.next_ms:
             return effects
         for timer in self.timers:
             if now_ms >= timer.next_ms:
@@ -46,6 +54,11 @@ class Timers:
                 effects += timer.job(now_ms)
         self._plan()
         return effects
+
+    def _follow_clock(self, now_ms: int) -> None:
+        for timer in self.timers:
+            timer.next_ms = min(timer.next_ms, now_ms + timer.period_ms)
+        self._plan()
 
     def _plan(self) -> None:
         self.next_ms = min(timer.next_ms for timer in self.timers)

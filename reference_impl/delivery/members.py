@@ -125,9 +125,13 @@ class Members:
         return late
 
     def client_ids(self, group: str) -> list[str]:
-        """Live members of a consumer group."""
+        """Live members of a consumer group, each once.
+
+        RocketMQ lists a client twice while it is connected twice; then queues may have no owner until the older
+        connection ends.
+        """
         found = self.consumers.get(group)
-        return [] if found is None else [client.client_id for client in found.members.values()]
+        return [] if found is None else list(dict.fromkeys(client.client_id for client in found.members.values()))
 
     def connections(self, group: str) -> list[int]:
         """Connections of a consumer group's members."""

@@ -111,6 +111,8 @@ class TopicTable:
     default_queues: int
     topics: dict[str, TopicConfig] = field(default_factory=dict)
     version: DataVersion = field(default_factory=DataVersion)
+    unsaved: bool = False
+    """A change is not in ``topics.json`` yet: nothing may be acknowledged before it is."""
 
     def __post_init__(self) -> None:
         self.reset()
@@ -142,6 +144,7 @@ class TopicTable:
             return False
         self.topics[config.name] = config
         self.version.advance(now_ms)
+        self.unsaved = True
         return True
 
     def remove(self, topic: str, now_ms: int) -> bool:
@@ -149,6 +152,7 @@ class TopicTable:
         if self.topics.pop(topic, None) is None:
             return False
         self.version.advance(now_ms)
+        self.unsaved = True
         return True
 
     def create_by_send(self, topic: str, model: str, queues: int, now_ms: int) -> TopicConfig | None:

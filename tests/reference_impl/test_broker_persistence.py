@@ -76,3 +76,24 @@ def test_nothing_is_written_when_nothing_changed(bench: type[Bench], monkeypatch
     b.ask(15, COMMIT)
     b.advance(20_000)
     assert written == [CONSUMER_OFFSETS]
+
+
+def test_a_full_disk_keeps_offsets_for_the_next_time_and_refuses_new_topics(
+    bench: type[Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = bench()
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "no space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(b.disk, "replace", full)
+        b.ask(15, COMMIT)
+        b.advance(20_000)
+        assert b.send("T").code == 1
+        assert b.send("T").code == 1, "the topic is there, and still not saved"
+        assert b.bodies("T") == []
+    b.advance(10_000)
+    b.restart()
+    assert committed(b) == "5"
+    assert b.send("T").code == 0

@@ -20,3 +20,16 @@ def test_jobs_keep_their_grid_even_after_a_late_tick() -> None:
     assert timers.next_ms == 500
     timers.run(500)
     assert ran[3:] == [("a", 500), ("b", 500)]
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_jobs() -> None:
+    ran: list[int] = []
+    timers = Timers()
+    timers.every(100, lambda now: ran.append(now) or [], 1_000_000)
+    timers.every(1_000, lambda now: ran.append(-now) or [], 1_000_000)
+    timers.run(1_000_100)
+    timers.run(5_000)
+    assert timers.next_ms == 5_100
+    for now_ms in range(5_100, 6_100, 100):
+        timers.run(now_ms)
+    assert sorted(ran) == [-6_000, *range(5_100, 6_100, 100), 1_000_100]

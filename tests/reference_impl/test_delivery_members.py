@@ -88,3 +88,13 @@ def test_as_a_connection() -> None:
         "language": "JAVA",
         "version": 0,
     }
+
+
+def test_a_client_with_two_connections_is_listed_once() -> None:
+    members = Members(100)
+    members.consumer_seen(report("G", "T"), Client("same", 1, ("h", 1)), 0)
+    members.consumer_seen(report("G", "T"), Client("same", 2, ("h", 2)), 0)
+    assert members.client_ids("G") == ["same"]
+    assert members.connections("G") == [1, 2]
+    members.closed(1)
+    assert members.client_ids("G") == ["same"]
