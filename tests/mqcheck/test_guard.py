@@ -114,8 +114,7 @@ def test_a_dead_guard_is_a_harness_error() -> None:
     os.kill(guard.pid, signal.SIGKILL)
     eventually(lambda: start_time(guard.pid) is None)
     with pytest.raises(HarnessError, match="guard process"):
-        for _ in range(1000):
-            guard.process(os.getpid())
+        guard.process(os.getpid())
     guard.close()
 
 

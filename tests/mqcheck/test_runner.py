@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 
 from mqcheck.errors import HarnessError
 from mqcheck.faults.process import Kill, Pause
-from mqcheck.guard import MARK_VARIABLE, Guard
+from mqcheck.guard import MARK_VARIABLE, Guard, start_time
 from mqcheck.links.toxiproxy import ToxiproxyServer
 from mqcheck.profile import QUICK
 from mqcheck.runner import Stage, real_stage, run_scenario
@@ -20,6 +23,34 @@ from mqcheck.scenarios.base import Scenario, World, all_scenarios
 from mqcheck.targets.base import BrokerSpec, Deployment
 from mqcheck.targets.reference import ReferenceTarget
 from mqcheck.workloads.traffic import Traffic
+
+KILLED_RUNNER = """
+import asyncio, sys
+from pathlib import Path
+from mqcheck.faults.process import Pause
+from mqcheck.guard import Guard
+from mqcheck.links.toxiproxy import ToxiproxyServer
+from mqcheck.profile import QUICK
+from mqcheck.runner import real_stage, run_scenario
+from mqcheck.scenarios.base import Scenario
+from mqcheck.targets.reference import ReferenceTarget
+from mqcheck.workloads.traffic import Traffic
+
+guard = Guard()
+server = ToxiproxyServer.start(on_start=guard.process)
+
+async def run(world):
+    topic = await world.topic("t")
+    client = await (await Traffic(world).group("g", topic)).join_process("g-2")
+    await world.faults.inject(Pause("broker-a"))
+    nodes = [node.pid for node in world.cluster.nodes.values()]
+    print(guard.pid, *server.pids, *nodes, client.pid, flush=True)
+    await world.sleep_ms(60_000)
+
+scenario = Scenario("tried", "Catches nothing.", ("con-alo",), run)
+stage = real_stage(server, guard)
+asyncio.run(run_scenario(scenario, ReferenceTarget(), QUICK, 7, Path(sys.argv[1]), run="r", stage=stage))
+"""
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -164,17 +195,19 @@ def test_a_background_failure_ends_the_scenario(rig: Rig) -> None:
 
 
 def test_cancelling_takes_everything_down(rig: Rig) -> None:
-    reached: list[World] = []
-
-    async def run(world: World) -> None:
-        await world.faults.inject(Pause("broker-a"))
-        reached.append(world)
-        await world.sleep_ms(60_000)
+    worlds: list[World] = []
 
     async def go() -> None:
+        reached = asyncio.Event()
+
+        async def run(world: World) -> None:
+            await world.faults.inject(Pause("broker-a"))
+            worlds.append(world)
+            reached.set()
+            await world.sleep_ms(60_000)
+
         playing = asyncio.create_task(rig.play(scenario(run)))
-        while not reached:
-            await asyncio.sleep(0.01)
+        await reached.wait()
         playing.cancel()
         with pytest.raises(asyncio.CancelledError):
             await playing
@@ -183,8 +216,28 @@ def test_cancelling_takes_everything_down(rig: Rig) -> None:
     assert rig.plan["harness_error"] == "cancelled before its end"
     assert rig.running() == []
     assert not (rig.folder / "nodes").exists()
-    for node in reached[0].cluster.nodes.values():
+    for node in worlds[0].cluster.nodes.values():
         assert node.pid is None  # type: ignore[attr-defined]
+
+
+def test_kill_9_of_the_runner_leaves_no_process_and_no_store(tmp_path: Path) -> None:
+    runner = subprocess.Popen(
+        [sys.executable, "-c", KILLED_RUNNER, str(tmp_path / "history")],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
+    )
+    assert runner.stdout is not None
+    with runner.stdout:
+        pids = [int(word) for word in runner.stdout.readline().split()]
+    assert len(pids) >= 5
+    assert all(start_time(pid) for pid in pids)
+    runner.kill()
+    runner.wait()
+    deadline = time.monotonic() + 20
+    while left := [pid for pid in pids if start_time(pid)]:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.01)
+    assert not (tmp_path / "history" / "nodes").exists()
 
 
 def test_a_deployment_that_does_not_start_is_a_harness_error(rig: Rig) -> None:

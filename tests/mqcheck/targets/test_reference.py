@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def node(cluster: ReferenceCluster, name: str) -> ReferenceNode:
     found = cluster.nodes[name]
     assert isinstance(found, ReferenceNode)
     return found
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0.001)
 
 
 def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening) -> None:
@@ -82,8 +88,7 @@ def test_an_end_that_nobody_asked_for_is_a_crash(opening: Opening) -> None:
         nameserver = node(cluster, "nameserver-1")
         assert nameserver.pid is not None
         os.kill(nameserver.pid, signal.SIGKILL)
-        while nameserver.running:
-            await asyncio.sleep(0.01)
+        await until(lambda: not nameserver.running)
         await cluster.close()
 
     asyncio.run(go())
@@ -130,16 +135,15 @@ def test_a_refused_start_shows_the_log_and_leaves_nothing(opening: Opening) -> N
 
 
 def test_a_cancelled_start_leaves_nothing(opening: Opening, tmp_path: Path) -> None:
-    async def go() -> list[int]:
+    async def go() -> None:
         opened = asyncio.create_task(ReferenceTarget().open(ONE, opening))
-        while not rows(opening, "nodes"):
-            await asyncio.sleep(0.001)
+        await until(lambda: bool(rows(opening, "nodes")))
         opened.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opened
-        return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _works_in(entry, tmp_path)]
 
-    assert asyncio.run(go()) == []
+    asyncio.run(go())
+    assert [entry.name for entry in Path("/proc").glob("[0-9]*") if _works_in(entry, tmp_path)] == []
 
 
 def _works_in(entry: Path, folder: Path) -> bool:

@@ -50,9 +50,12 @@ def test_a_producer_lives_twice_and_says_what_was_acknowledged(tmp_path: Path) -
     server = RocketMQServer(tmp_path, {}, guard)
     server.start()
     acked: list[int] = []
+    said = asyncio.Event()
 
     def heard(line: Mapping[str, Any]) -> None:
         acked.extend(line.get("acked", ()))
+        if "acked" in line:
+            said.set()
 
     async def go() -> list[int | None]:
         world = world_of(tmp_path, server.nameserver_address)
@@ -61,16 +64,14 @@ def test_a_producer_lives_twice_and_says_what_was_acknowledged(tmp_path: Path) -
         client = launcher.launch(world, plan, heard)
         await client.start()
         first = client.pid
-        while not acked:
-            await asyncio.sleep(0.01)
+        await said.wait()
         await client.kill()
         assert not client.running
-        before = len(acked)
+        said.clear()
         await client.start()
         await client.pause()
         await client.resume()
-        while len(acked) == before:
-            await asyncio.sleep(0.01)
+        await said.wait()
         second = client.pid
         await launcher.close()
         await launcher.close()
