@@ -1,17 +1,21 @@
 """What has passed each link: the kernel's counts of the proxies' sockets, kept beyond the sockets' lives.
 
 Fed with samples of the socket table; a socket that is gone keeps the last count seen. Pure: who takes the samples, and
-when, is `topology`'s business. Exact for live connections; the bytes that a connection passed after its last sample
-are missing, so samples are also taken now and then while something is wrong with a link.
+when, is `topology`'s business. Exact for live connections; what a connection passed after its last sample comes from
+the proxy's own count of ended connections, which is less exact: it leaves out what was sent before a failing write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mqcheck.links.base import Counters
 from mqcheck.links.sockets import CLOSE_WAIT, Socket
+
+BYTES: Final = ("up_received", "up_sent", "down_received", "down_sent")
+"""The fields of `Counters` that count bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class Meter:
         self._foreign: set[int] = set()
         self._open: dict[str, int] = {}
         self._closing: dict[str, int] = {}
+        self._live: dict[int, int] = {}
 
     def unknown(self, table: Iterable[Socket], paths: Collection[Path]) -> bool:
         """True if some socket towards a server has an owner still to be looked up."""
@@ -64,9 +69,11 @@ class Meter:
         upstreams = {path.upstream for path in paths}
         self._open = {}
         self._closing = {}
+        self._live = {}
         for each in table:
             if each.inode == 0:
                 continue
+            self._live[each.inode] = each.state
             path = by_listen.get(each.local)
             if path is not None:
                 self._count(each, path.link, to_server=False)
@@ -82,22 +89,29 @@ class Meter:
                     if each.state == CLOSE_WAIT:
                         self._closing[path.link] = self._closing.get(path.link, 0) + 1
 
-    def counters(self, link: str, accepted: int = 0) -> Counters:
-        """Totals of one link as of the last sample; `accepted` is taken from the proxies' own count."""
-        up_received = up_sent = down_received = down_sent = 0
-        for seen in self._seen.values():
-            if seen.link == link:
-                if seen.to_server:
-                    up_sent += seen.acked
-                    down_received += seen.received
-                else:
-                    up_received += seen.received
-                    down_sent += seen.acked
+    def counters(self, link: str, accepted: int = 0, ended: Mapping[str, int] | None = None) -> Counters:
+        """Totals of one link as of the last sample.
+
+        `accepted` and `ended` are the proxies' own counts, read before the sample: of connections, and of the bytes
+        of ended ones, by the names of `Counters`. They add what an ended connection passed after its last sample.
+        """
+        totals = dict.fromkeys(BYTES, 0)
+        gone = dict.fromkeys(BYTES, 0)
+        for inode, seen in self._seen.items():
+            if seen.link != link:
+                continue
+            received, sent = ("down_received", "up_sent") if seen.to_server else ("up_received", "down_sent")
+            totals[received] += seen.received
+            totals[sent] += seen.acked
+            if inode not in self._live:
+                gone[sent] += seen.acked
+            # A proxy counts what it has read once the other side has closed, be the socket still there or not.
+            if inode not in self._live or self._live[inode] == CLOSE_WAIT:
+                gone[received] += seen.received
+        for key, count in (ended or {}).items():
+            totals[key] += max(0, count - gone[key])
         return Counters(
-            up_received,
-            up_sent,
-            down_received,
-            down_sent,
+            **totals,
             connections=self._open.get(link, 0),
             accepted=accepted,
             closing=self._closing.get(link, 0),

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 from mqcheck.errors import LinkError
 from mqcheck.links import ports
 from mqcheck.links.disturbance import Disturbance
+from mqcheck.links.meter import BYTES
 from mqcheck.links.toxiproxy import ProxyState, Toxic, ToxiproxyServer
 
 
@@ -116,3 +118,17 @@ class LinkProxy:
         if self._holder is not None:
             self._holder.close()
             self._holder = None
+
+
+def own_counts(proxies: Mapping[str, list[LinkProxy]]) -> dict[str, tuple[int, dict[str, int]]]:
+    """What the proxies of each link say themselves: connections accepted, and bytes of ended ones. Blocking."""
+    lanes = {proxy.lane for each in proxies.values() for proxy in each}
+    metrics = {lane: lane.metrics() for lane in lanes}
+    counts = {}
+    for name, each in proxies.items():
+        ended = dict.fromkeys(BYTES, 0)
+        for proxy in each:
+            for key, passed in metrics[proxy.lane].get(proxy.name, {}).items():
+                ended[key] += passed
+        counts[name] = (sum(proxy.accepted() for proxy in each), ended)
+    return counts

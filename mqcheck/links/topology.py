@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqcheck.errors import LinkError, PortTakenError
@@ -26,7 +27,7 @@ from mqcheck.links.disturbance import Disturbance
 from mqcheck.links.frame_proxy import ConnectionWatcher, FrameProxy
 from mqcheck.links.leaks import Guarded, describe, leaks
 from mqcheck.links.meter import Meter, Path
-from mqcheck.links.proxies import LinkProxy
+from mqcheck.links.proxies import LinkProxy, own_counts
 from mqcheck.links.tap import REGISTER_BROKER, RegistrationTap
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from mqcheck.rocketmq.frame import Command
 
 T = TypeVar("T")
+
+_serial = count(1)
+"""Numbers the networks of this process."""
 
 ARROW: Final = "->"
 MAIN: Final = "main"
@@ -49,6 +53,9 @@ LANES_MAX: Final = 24
 
 PORT_ATTEMPTS_MAX: Final = 8
 """Ports tried for one proxy (ours): somebody else may take one between our look and our use."""
+
+READINGS_MAX: Final = 4
+"""Readings of the proxies' own counts around a sample (ours): a connection that ends in between is read again."""
 
 SAMPLE_MS: Final = 250
 """How often the sockets are counted while some link suffers (ours): a closed socket keeps its last count."""
@@ -86,7 +93,8 @@ class Network:
     def __init__(self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck") -> None:
         self._recorder = recorder
         self._toxiproxy = server
-        self._prefix = re.sub(r"[^A-Za-z0-9._-]", "-", prefix)
+        # Proxies of an earlier network with this prefix are still in the server's counts: names are used once.
+        self._prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '-', prefix)}~{next(_serial)}"
         self._nameservers: dict[str, str] = {}
         self._brokers: dict[str, _Broker] = {}
         self._links: dict[str, _Link] = {}
@@ -397,13 +405,16 @@ class Network:
         return [proxy for name in names if name in self._links for proxy in self._links[name].proxies.values()]
 
     async def _counts(self, names: Collection[str]) -> dict[str, Counters]:
-        if not names or not await self._sample():
-            return {name: Counters() for name in names}
         proxies = {name: self._proxies([name]) for name in names}
-        accepted = await self._call(
-            lambda: {name: sum(proxy.accepted() for proxy in each) for name, each in proxies.items()}
-        )
-        return {name: self._meter.counters(name, accepted[name]) for name in names}
+        before = None
+        for _ in range(READINGS_MAX):
+            own = await self._call(partial(own_counts, proxies))
+            if own == before:
+                break
+            before = own
+            if not names or not await self._sample():
+                return {name: Counters() for name in names}
+        return {name: self._meter.counters(name, *own[name]) for name in names}
 
     async def _sample(self) -> bool:
         """Count the proxies' sockets; False where the system cannot tell."""

@@ -68,3 +68,15 @@ def test_counters_add_up_and_name_themselves() -> None:
     assert list(total.as_row().values()) == [11, 12, 13, 14, 15, 16, 17]
     assert total.as_row()["up_received"] == 11
     assert Counters(up_received=1, up_sent=2).up_held == 0
+
+
+def test_what_an_ended_connection_passed_after_its_last_sample_comes_from_the_proxys_count() -> None:
+    meter = Meter()
+    meter.sample([towards_peer(11, 100, 70), towards_peer(12, 40, 0, state=CLOSE_WAIT)], PATHS, None)
+    own = {"up_received": 900, "up_sent": 0, "down_received": 0, "down_sent": 500}
+    live = meter.counters("p->b", 3, own)
+    assert (live.up_received, live.down_sent) == (140 + 900 - 40, 70 + 500), "live ones are not in the proxy's count"
+    meter.sample([], PATHS, None)
+    over = meter.counters("p->b", 3, own)
+    assert (over.up_received, over.down_sent) == (900, 500), "ended ones are, and are not counted twice"
+    assert meter.counters("p->b", 3, dict.fromkeys(own, 1)).up_received == 140
