@@ -90,7 +90,7 @@ class Client:
         self._addresses: dict[tuple[str, int], str] = {}
         self._producers: set[str] = set()
         self._consumers: dict[str, GroupMember] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}
         self._failures: list[BaseException] = []
 
     # --- life -------------------------------------------------------------------------------------------------------
@@ -140,12 +140,12 @@ class Client:
     def spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run a background task that ends with the client."""
         task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failures.append(error)
 
@@ -380,15 +380,24 @@ class Client:
                 )
 
     async def _keep_alive(self) -> None:
-        """One query on every open connection to a broker."""
-        for address in sorted(set(self._addresses.values())):
+        """One recorded GET_MIN_OFFSET on every open connection to a broker."""
+        topic = next(iter(sorted(self._seen)), "")
+        for (broker, number), address in sorted(self._addresses.items()):
             connection = self.connected(address)
-            if connection is not None:
-                fields = {"topic": next(iter(sorted(self._seen)), ""), "queueId": 0}
-                try:
-                    await connection.request(self.command(RequestCode.GET_MIN_OFFSET, fields), 1.0)
-                except RemotingError:
-                    continue
+            if connection is None:
+                continue
+            node = node_name(broker, number)
+            op = self.recorder.begin("offsets", kind="min", node=node, broker=broker, topic=topic, queue=0)
+            command = self.command(RequestCode.GET_MIN_OFFSET, {"topic": topic, "queueId": 0})
+            try:
+                answer = await connection.request(command, self.settings.request_timeout_ms / 1000, op)
+            except UnsentError:
+                self.recorder.end("offsets", op, outcome="unsent")
+            except UnansweredError:
+                self.recorder.end("offsets", op, outcome="unknown")
+            else:
+                outcome = "ok" if answer.code == ResponseCode.SUCCESS else "error"
+                self.recorder.end("offsets", op, outcome=outcome, code=answer.code)
 
 
 def _text(value: Any) -> str:

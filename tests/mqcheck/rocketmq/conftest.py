@@ -82,8 +82,11 @@ class FakeNode:
         self._empty = asyncio.Event()
         self._empty.set()
 
-    async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
+    async def start(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self._server = await asyncio.start_server(self._serve, host, port)
+        if port:
+            self.address = f"{host}:{port}"
+            return
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
@@ -426,6 +429,8 @@ class Lab:
         self.clock = RealClock()
         self.recorder = Recorder(folder, run="run.1", process="kit", number=1, clock=self.clock)
         self.settings = QUICK
+
+    make_cluster = staticmethod(FakeCluster)
 
     @asynccontextmanager
     async def cluster(self, *brokers: str, nameservers: int = 1) -> AsyncIterator[FakeCluster]:
