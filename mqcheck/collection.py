@@ -165,4 +165,5 @@ def _everything_else(outcome: Outcome, *, strict: bool) -> tuple[str, str]:
 
 
 def _row(row: dict[str, Any]) -> str:
-    return " ".join(f"{key}={value}" for key, value in row.items() if key != "life")
+    text = " ".join(f"{key}={value}" for key, value in row.items() if key != "life")
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -127,7 +127,11 @@ def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
 
 @app.command("config")
 def config() -> int:
-    """Print every setting with its value and where it came from."""
+    """Print every setting with its value and where it came from.
+
+    First match wins: command line (for run), environment (MQCHECK_SEED and so on), [tool.mqcheck] of pyproject.toml,
+    default.
+    """
     import os
 
     from mqcheck.settings import resolve, settle, table_of
@@ -142,7 +146,7 @@ def config() -> int:
 
 def translate(arguments: Sequence[str]) -> list[str]:
     """``--target`` and its like become ``--mqcheck-target``; everything else is left to pytest."""
-    from mqcheck.settings import SETTINGS
+    from mqcheck.options import SETTINGS
 
     names = {f"--{setting.name}": setting.option for setting in SETTINGS}
     translated = []
@@ -194,16 +198,18 @@ async def _judge_all(
     folders: Sequence[Path], plans: Sequence[Mapping[str, Any]], specs: Sequence[Path]
 ) -> list[Outcome]:
     from mqcheck.judge.process import JudgeProcess
-    from mqcheck.report.outcomes import Outcome
+    from mqcheck.report.outcomes import Outcome, attempt_of, undecided
 
     judge = JudgeProcess(specs)
     try:
         await judge.start()
         outcomes = []
         for folder, plan in zip(folders, plans, strict=True):
-            verdicts = tuple(await judge.judge(folder))
+            verdicts, trouble = await judge.judge(folder), plan.get("harness_error")
+            if trouble is not None:
+                verdicts = undecided(verdicts, plan["scenario"], plan["aims"], trouble)
             seconds = float(plan.get("seconds") or 0)
-            outcomes.append(Outcome(plan["scenario"], 0, folder, seconds, verdicts, plan.get("harness_error")))
+            outcomes.append(Outcome(plan["scenario"], attempt_of(folder), folder, seconds, tuple(verdicts), trouble))
         return outcomes
     finally:
         await judge.close()

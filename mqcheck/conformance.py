@@ -16,7 +16,7 @@ import pytest
 
 from mqcheck import exits, machinery
 from mqcheck.collection import Suite, VerdictError, VerdictItem
-from mqcheck.errors import HarnessError, MqcheckError, UserError
+from mqcheck.errors import HarnessError, UserError
 from mqcheck.plan import Pair, Planned, keep_ids, scenario_of
 from mqcheck.report.outcomes import Outcome, read_outcome
 from mqcheck.scheduler import ScenarioScheduling
@@ -43,6 +43,7 @@ class Conformance:
         self.report: dict[str, Any] | None = None
         self.failures: dict[str, str] = {}
         self._kit: machinery.Kit | None = None
+        self._added_faults: tuple[str, ...] = ()
         self._session: KitSession | None = None
         self._finished: SimpleQueue[Outcome] = SimpleQueue()
         self._announced: set[str] = set()
@@ -62,9 +63,12 @@ class Conformance:
         """Target, scenarios and guarantees, loaded when first wanted."""
         if self._kit is None:
             try:
+                hook = self.config.hook
                 found: dict[str, Any] = {}
-                for more in self.config.hook.pytest_mqcheck_targets(config=self.config):
+                for more in hook.pytest_mqcheck_targets(config=self.config):
                     found.update(more)
+                faults = [fault for more in hook.pytest_mqcheck_faults(config=self.config) for fault in more]
+                self._added_faults = machinery.check_faults(faults)
                 target = machinery.choose_target(machinery.known_targets(found), self.settings.target)
                 self._kit = machinery.load(self.settings, self.run, target)
             except UserError as error:
@@ -79,12 +83,18 @@ class Conformance:
         except UserError as error:
             raise pytest.UsageError(str(error)) from error
 
-    def pytest_report_header(self) -> str:
+    def pytest_report_header(self) -> list[str]:
         """Target, profile and seed, so that a run can be repeated from its output."""
         settings = self.settings
-        planted = "".join(f" {kind}={getattr(settings, kind)}" for kind in ("sabotage", "odd") if getattr(settings, kind))
+        wrong = {"sabotage": settings.sabotage, "odd": settings.odd}
+        planted = "".join(f" {kind}={name}" for kind, name in wrong.items() if name)
         where = "" if self.starts_nothing else f" report={self.run.folder}"
-        return f"mqcheck: target={settings.target} profile={settings.profile} seed={self.run.seed}{planted}{where}"
+        self.kit()
+        added = [f"mqcheck: faults of plugins: {', '.join(self._added_faults)}"] if self._added_faults else []
+        return [
+            f"mqcheck: target={settings.target} profile={settings.profile} seed={self.run.seed}{planted}{where}",
+            *added,
+        ]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -225,7 +235,7 @@ class Conformance:
         ]
         try:
             self.report = write_reports(self.run.folder, self.kit().specs, run=self._told(), sections=sections)
-        except (MqcheckError, OSError, ValueError) as error:
+        except Exception as error:  # the verdicts must reach the terminal and the exit status all the same
             self.failures["report"] = exits.HARNESS
             self._write(f"mqcheck: the report could not be written: {error}")
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def pytest_mqcheck_targets(config: pytest.Config) -> Mapping[str, Target]:
     """Add targets that ``--mqcheck-target`` can name.
 
-    Called by the plugin once in each process, before the first scenario is chosen, and by ``mqcheck list``.
+    Called by the plugin once in each process, before the first scenario is chosen.
 
     - ``config``: pytest's configuration, to read options and ini values.
     - Result: targets by name. A target is any object with the members of ``mqcheck.targets.base.Target``; making it
@@ -50,7 +50,7 @@ def pytest_mqcheck_targets(config: pytest.Config) -> Mapping[str, Target]:
 def pytest_mqcheck_faults(config: pytest.Config) -> Sequence[type[Fault]]:
     """Add kinds of fault beside mqcheck's own.
 
-    Called by the plugin once in each process, after the targets, and by ``mqcheck list``.
+    Called by the plugin once in each process, after the targets; their kinds are printed in pytest's header.
 
     - ``config``: pytest's configuration.
     - Result: subclasses of ``mqcheck.faults.base.Fault``, each with a ``kind`` that nobody else uses (a usage error

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shlex
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,9 +20,10 @@ from mqcheck.errors import MissingToolError, SettingsError
 from mqcheck.plan import Planned, plan
 from mqcheck.session import SCENARIOS_PER_CORE, Machinery, RunOne
 from mqcheck.settings import SEED_MAX, Settings
-from mqcheck.specs import Specs, load_specs
+from mqcheck.specs import FAULT_KINDS, Specs, load_specs
 
 if TYPE_CHECKING:
+    from mqcheck.faults.base import Fault
     from mqcheck.runner import Stage
     from mqcheck.scenarios.base import Scenario
     from mqcheck.targets.base import Target
@@ -120,6 +121,16 @@ def known_targets(extra: Mapping[str, Target]) -> dict[str, Target]:
             raise SettingsError(f"target {name!r} of a plugin has the name of one of mqcheck's own: choose another")
         targets[name] = target
     return targets
+
+
+def check_faults(extra: Sequence[type[Fault]]) -> tuple[str, ...]:
+    """Kinds of fault that plugins add; each must be new: a history has one meaning for it. Raises SettingsError."""
+    kinds: list[str] = []
+    for fault in extra:
+        if fault.kind in FAULT_KINDS or fault.kind in kinds:
+            raise SettingsError(f"fault {fault.__name__} has the kind {fault.kind!r}, which is taken: choose another")
+        kinds.append(fault.kind)
+    return tuple(kinds)
 
 
 def choose_target(targets: Mapping[str, Target], name: str) -> Target:

@@ -7,12 +7,13 @@ pytest loads this file at every start, so it imports only what the options need 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 if TYPE_CHECKING:
+    from mqcheck.fixtures import RocketMQServer
     from mqcheck.settings import Resolved, Settings
 
 
@@ -21,7 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
     https://docs.pytest.org/en/stable/reference/reference.html#pytest.hookspec.pytest_addoption
     """
-    from mqcheck.settings import SETTINGS
+    from mqcheck.options import SETTINGS
 
     group = parser.getgroup("mqcheck", "conformance and chaos testing of message queues")
     group.addoption(
@@ -94,7 +95,8 @@ def asked_for(config: pytest.Config) -> bool:
 
 def resolved(config: pytest.Config) -> dict[str, Resolved]:
     """Every setting with its origin. Raises SettingsError. Called here and by ``mqcheck config``."""
-    from mqcheck.settings import SETTINGS, resolve, table_of
+    from mqcheck.options import SETTINGS
+    from mqcheck.settings import resolve, table_of
 
     command_line = {setting.name: getattr(config.option, setting.dest) for setting in SETTINGS}
     ini = {setting.name: config.getini(setting.dest) for setting in SETTINGS}
@@ -107,3 +109,38 @@ def settings_of(config: pytest.Config) -> Settings:
     from mqcheck.settings import settle
 
     return settle(resolved(config), config.rootpath, config.invocation_params.dir)
+
+
+@pytest.fixture(scope="session")
+def rocketmq_server_settings() -> Mapping[str, object]:
+    """RocketMQ properties for `rocketmq_server`; override it in a conftest.
+
+    Keys that both roles have are written ``namesrv.KEY`` or ``broker.KEY``.
+    """
+    return {}
+
+
+@pytest.fixture(scope="session")
+def _rocketmq_session(
+    tmp_path_factory: pytest.TempPathFactory, rocketmq_server_settings: Mapping[str, object]
+) -> Iterator[RocketMQServer]:
+    from mqcheck.fixtures import RocketMQServer
+    from mqcheck.guard import Guard
+
+    guard = Guard()
+    server = RocketMQServer(tmp_path_factory.mktemp("rocketmq"), rocketmq_server_settings, guard)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+        guard.close()
+
+
+@pytest.fixture
+def rocketmq_server(_rocketmq_session: RocketMQServer) -> Iterator[RocketMQServer]:
+    """An empty RocketMQ server; the same process for the whole session, started again if a test ended it."""
+    _rocketmq_session.start()
+    yield _rocketmq_session
+    if _rocketmq_session.running:
+        _rocketmq_session.empty()

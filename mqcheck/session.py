@@ -21,7 +21,7 @@ from typing import Any, Final, Protocol
 
 from mqcheck.errors import HarnessError, UserError
 from mqcheck.judge.verdicts import Verdict
-from mqcheck.report.outcomes import Outcome, planned_trouble, read_outcome, undecided, write_outcome
+from mqcheck.report.outcomes import RERUN_MARK, Outcome, planned_trouble, read_outcome, undecided, write_outcome
 
 SCENARIOS_PER_CORE: Final = 3
 """Scenarios at once for each core: they wait for time-outs and faults more than they compute."""
@@ -234,7 +234,7 @@ class KitSession:
         except Exception as error:
             trouble = trouble or f"judge: {type(error).__name__}: {error}"
         if trouble is not None:
-            verdicts = undecided(verdicts, scenario, trouble)
+            verdicts = undecided(verdicts, scenario.name, scenario.aims, trouble)
         return Outcome(scenario.name, attempt, folder, seconds, tuple(verdicts), trouble)
 
     @asynccontextmanager
@@ -257,7 +257,7 @@ class KitSession:
 
     def folder(self, name: str, attempt: int) -> Path:
         """Where a scenario's history goes."""
-        return self._run_folder / "history" / (name if not attempt else f"{name}.rerun-{attempt}")
+        return self._run_folder / "history" / (name if not attempt else f"{name}{RERUN_MARK}{attempt}")
 
     def _fail_all(self, error: BaseException) -> None:
         self._closed = True

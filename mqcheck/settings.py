@@ -1,8 +1,7 @@
-"""What a user can set, and where each value came from.
+"""Which value of a setting wins, and where it came from.
 
-The table of settings is the single source of the pytest options, the environment variables, the ini options and the
-options of ``mqcheck run``. Nothing here reads a command line; callers hand in what they found. Kept free of heavy
-imports: pytest loads this file at every start.
+First match wins: command line, environment, files, default. Nothing here reads a command line or the environment; callers
+hand in what they found.
 """
 
 from __future__ import annotations
@@ -11,58 +10,16 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from mqcheck.errors import SettingsError
+from mqcheck.options import SETTINGS, Setting
 
 PROFILES: Final = ("quick", "full")
 SEED_MAX: Final = 2**32 - 1
 """Largest seed; ours, so that it stays readable and fits every generator."""
 CONCURRENCY_MAX: Final = 64
 """Most scenarios at once in one process; ours: each one holds processes, ports and files."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One thing a user can have an opinion on."""
-
-    name: str
-    kind: Literal["text", "flag", "list", "number"]
-    default: Any
-    metavar: str
-    help: str
-
-    @property
-    def option(self) -> str:
-        """The command line's spelling."""
-        return f"--mqcheck-{self.name}"
-
-    @property
-    def dest(self) -> str:
-        """Attribute of pytest's options, and name of the ini option."""
-        return f"mqcheck_{self.name}"
-
-    @property
-    def environment(self) -> str:
-        """Name of the environment variable."""
-        return f"MQCHECK_{self.name.upper()}"
-
-
-SETTINGS: Final = (
-    Setting("target", "text", "reference", "TARGET", "What is judged: reference (default), or a target of a plugin."),
-    Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
-    Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),
-    Setting(
-        "select", "list", (), "GLOB", "Only pairs whose guarantee or scenario matches; may be given several times."
-    ),
-    Setting("report", "text", None, "DIR", "Where report and histories go (default: .mqcheck/<run id>)."),
-    Setting("sabotage", "text", None, "NAME", "Start a broker that breaks one promise on purpose (reference target)."),
-    Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
-    Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
-    Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
-    Setting("concurrency", "number", None, "N", "Scenarios running at once in one process (default: 3 for each core)."),
-)
-"""Every setting, in the order of the documentation."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+SURROGATES: Final = re.compile("[\ud800-\udfff]")
+"""What UTF-8 cannot hold: undecodable bytes of evidence stay as escapes."""
 
 
 def dump(report: Mapping[str, Any]) -> str:
     """The report as indented JSON, one order of keys, with a line end."""
-    return json.dumps(report, indent=1, ensure_ascii=False, default=str) + "\n"
+    text = json.dumps(report, indent=1, ensure_ascii=False, default=str)
+    return SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def schema() -> dict[str, Any]:

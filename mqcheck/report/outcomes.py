@@ -10,10 +10,12 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from mqcheck.judge.verdicts import HARNESS_ERROR, INCONCLUSIVE, Verdict
 
+RERUN_MARK: Final = ".rerun-"
+"""Between a scenario's name and the number of the repetition, in the name of a history folder."""
 VERDICTS_FILE: Final = "verdicts.json"
 """Beside plan.json: what this run concluded about the history."""
 
@@ -46,16 +48,16 @@ def planned_trouble(folder: Path) -> str | None:
     return None if trouble is None else str(trouble)
 
 
-def undecided(verdicts: Sequence[Verdict], scenario: Any, trouble: str) -> list[Verdict]:
+def undecided(verdicts: Sequence[Verdict], scenario: str, aims: Sequence[str], trouble: str) -> list[Verdict]:
     """After a harness error: violations stay, what the scenario aims at is inconclusive for that reason."""
     reason = f"{HARNESS_ERROR}{trouble}"
     by_id = {verdict.guarantee: verdict for verdict in verdicts}
-    for aim in scenario.aims:
+    for aim in aims:
         before = by_id.get(aim)
         if before is None:
             by_id[aim] = Verdict(
                 guarantee=aim,
-                scenario=scenario.name,
+                scenario=scenario,
                 aimed=True,
                 verdict=INCONCLUSIVE,
                 exercised=0,
@@ -73,6 +75,12 @@ def undecided(verdicts: Sequence[Verdict], scenario: Any, trouble: str) -> list[
     return list(by_id.values())
 
 
+def attempt_of(folder: Path) -> int:
+    """Which repetition a history folder holds: ``steady`` is 0, ``steady.rerun-1`` is 1."""
+    name, mark, number = folder.name.rpartition(RERUN_MARK)
+    return int(number) if name and mark and number.isdigit() else 0
+
+
 def write_outcome(outcome: Outcome) -> None:
     """Keeps what was concluded in the history folder; whole or not at all, for readers in other processes."""
     data = {
@@ -84,7 +92,7 @@ def write_outcome(outcome: Outcome) -> None:
         "verdicts": [verdict.as_dict() for verdict in outcome.verdicts],
     }
     temporary = outcome.folder / f"{VERDICTS_FILE}.{os.getpid()}"
-    temporary.write_text(json.dumps(data, ensure_ascii=False, default=str), encoding="utf-8")
+    temporary.write_text(json.dumps(data, default=str), encoding="utf-8")
     temporary.replace(outcome.folder / VERDICTS_FILE)
 
 

@@ -39,6 +39,10 @@ NO_OPERATION: Final = frozenset({"faults", "nodes", "phases", "streams", "stalls
 """Tables of the harness: their begun lines are no operations of clients."""
 SUMMARY_KEYS: Final = ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
 """Of the key ``summary``."""
+REASONS_MAX: Final = 3
+"""Reasons named in the headline; ours: each guarantee's line has its own."""
+REASON_CHARACTERS_MAX: Final = 60
+"""Of a reason in the headline; ours."""
 NS_PER_MS: Final = 1_000_000
 
 
@@ -272,7 +276,12 @@ def not_tested(lines: Iterable[Mapping[str, Any]]) -> str:
         for line in lines
         if line["verdict"] in (NOT_EXERCISED, NOT_APPLICABLE)
     )
-    return "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(3))
+    told = [f"{count} {_clipped(reason)}" for reason, count in reasons.most_common(REASONS_MAX)]
+    return "; ".join([*told, *(["…"] if len(reasons) > REASONS_MAX else [])])
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= REASON_CHARACTERS_MAX else f"{text[:REASON_CHARACTERS_MAX]}…"
 
 
 def headline(report: Mapping[str, Any]) -> str:

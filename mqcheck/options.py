@@ -1,0 +1,50 @@
+"""What a user can set: the one table behind pytest's options, ini options, environment variables and ``mqcheck run``.
+
+pytest loads this file at every start, used or not: it imports next to nothing. Which value wins is in ``settings``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, NamedTuple
+
+
+class Setting(NamedTuple):
+    """One thing a user can have an opinion on."""
+
+    name: str
+    kind: Literal["text", "flag", "list", "number"]
+    default: Any
+    metavar: str
+    help: str
+
+    @property
+    def option(self) -> str:
+        """The command line's spelling."""
+        return f"--mqcheck-{self.name}"
+
+    @property
+    def dest(self) -> str:
+        """Attribute of pytest's options, and name of the ini option."""
+        return f"mqcheck_{self.name}"
+
+    @property
+    def environment(self) -> str:
+        """Name of the environment variable."""
+        return f"MQCHECK_{self.name.upper()}"
+
+
+SETTINGS: Final = (
+    Setting("target", "text", "reference", "TARGET", "What is judged: reference (default), or a target of a plugin."),
+    Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
+    Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),
+    Setting(
+        "select", "list", (), "GLOB", "Only pairs whose guarantee or scenario matches; may be given several times."
+    ),
+    Setting("report", "text", None, "DIR", "Where report and histories go (default: .mqcheck/<run id>)."),
+    Setting("sabotage", "text", None, "NAME", "Start a broker that breaks one promise on purpose (reference target)."),
+    Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
+    Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
+    Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
+    Setting("concurrency", "number", None, "N", "Scenarios running at once in one process (default: 3 for each core)."),
+)
+"""Every setting, in the order of the documentation."""

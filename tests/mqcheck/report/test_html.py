@@ -1,0 +1,112 @@
+"""report.html: everything that was found out, nothing that the browser could run, nothing from the network."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from mqcheck.report import write_reports
+from mqcheck.report.html import TEXT_CHARACTERS_MAX, plain
+from mqcheck.report.sections import Section
+from mqcheck.specs import Specs
+
+VOID = {"meta", "br", "hr", "img", "link", "input"}
+
+
+class Outline(HTMLParser):
+    """Ids, links, texts; complains about tags that do not match."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+        self.tags: set[str] = set()
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        values = dict(attrs)
+        self.ids.add(values.get("id") or "")
+        for name in ("href", "src"):
+            if values.get(name):
+                self.links.append(str(values[name]))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def page(run_folder: Path, specs: Specs) -> str:
+    sections = [Section("House <b>", "One\n\nTwo", rows=[{"build": 4711}])]
+    write_reports(run_folder, specs, run={}, sections=sections)
+    return (run_folder / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def outline(page: str) -> Outline:
+    outline = Outline()
+    outline.feed(page)
+    assert not outline.open
+    return outline
+
+
+def test_everything_found_out_is_there(outline: Outline, specs: Specs) -> None:
+    for guarantee in specs:
+        assert guarantee.id in outline.ids
+        for text in (guarantee.title, guarantee.statement, guarantee.exercised, guarantee.violations or guarantee.seen):
+            assert text in outline.text
+    for text in (
+        "MUST: held 2, violated 1",
+        "2 acknowledged are missing",
+        "40 row(s), the first 2",
+        "sends 12 acked at queue 3 offset 17",
+        "pytest --mqcheck --mqcheck-seed 7",
+        "the target cannot cut power",
+        "power-cut",
+        "dropped_bytes 512",
+        "900 ms",
+        "not healed",
+        "longest stall 42 ms",
+        "seen",
+        "House <b>",
+        "4711",
+    ):
+        assert text in outline.text
+
+
+def test_links_inside_lead_somewhere_and_nothing_is_loaded(outline: Outline, page: str) -> None:
+    for link in outline.links:
+        if link.startswith("#"):
+            assert link[1:] in outline.ids
+        else:
+            assert link in ("https://github.com/apache/rocketmq/issues/2706", "https://rocketmq.apache.org")
+    assert not outline.tags & {"script", "img", "link", "iframe"}
+    assert not re.search(r"url\(|@import", page)
+
+
+def test_hostile_text_is_text(outline: Outline, page: str) -> None:
+    assert "<script>alert" in outline.text
+    assert "<script>" not in page
+    assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]", page)
+
+
+def test_every_verdict_has_a_sign_beside_its_colour(page: str) -> None:
+    for sign in "✓✗?·–○":
+        assert sign in page
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
+
+
+def test_long_values_are_cut_and_say_so() -> None:
+    assert plain("x" * TEXT_CHARACTERS_MAX) == "x" * TEXT_CHARACTERS_MAX
+    assert plain("x" * (TEXT_CHARACTERS_MAX + 1)).endswith(f"… ({TEXT_CHARACTERS_MAX + 1} characters)")
+    assert plain({"a": "ü"}) == '{"a": "ü"}'

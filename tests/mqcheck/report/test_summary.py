@@ -1,0 +1,102 @@
+"""How pairs become guarantees, counts and the headline, and what is read from a history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mqcheck.errors import HistoryError, StreamError
+from mqcheck.judge.verdicts import Verdict
+from mqcheck.report import write_reports
+from mqcheck.report.summary import headline, histories_in, merge_attempts, read_plan, read_stream
+from mqcheck.specs import Specs
+
+
+@pytest.fixture
+def report(run_folder: Path, specs: Specs) -> dict[str, Any]:
+    return write_reports(run_folder, specs, run={})
+
+
+def test_summary_counts_guarantees_without_clients_and_harness_errors_apart(report: dict[str, Any]) -> None:
+    assert report["summary"] == {
+        "held": 2,
+        "violated": 2,
+        "inconclusive": 1,
+        "not_applicable": 1,
+        "not_exercised": 0,
+        "harness_error": 1,
+    }
+
+
+def test_the_headline_is_honest(report: dict[str, Any]) -> None:
+    assert headline(report) == (
+        "MUST: held 2, violated 1, inconclusive 1, harness error 1, not tested 1"
+        " (1 the target cannot cut power; use reference)"
+    )
+
+
+def test_a_guarantee_is_the_worst_of_its_pairs(report: dict[str, Any]) -> None:
+    lines = {line["id"]: line for line in report["guarantees"]}
+    assert lines["con-idle"]["verdict"] == "held"
+    assert lines["dur-held"]["scenarios"] == ["kill", "steady"]
+    assert lines["dur-held"]["exercised"] == 18
+    assert (lines["no-power"]["verdict"], lines["no-power"]["exercised"]) == (None, 4)
+
+
+def test_scenarios_tell_faults_effects_and_stalls(report: dict[str, Any]) -> None:
+    kill = report["scenarios"][0]
+    assert (kill["name"], kill["operations"], kill["stall_ms_max"]) == ("kill", 1, 42.5)
+    assert kill["faults"] == [
+        {
+            "kind": "power-cut",
+            "on": "broker-a",
+            "began": 4,
+            "healed": 900_000_004,
+            "effect": {"dropped_bytes": 512},
+        },
+        {"kind": "latency", "on": "producer-1->broker-a", "began": 9, "healed": None, "effect": {}},
+    ]
+
+
+def test_a_violation_that_did_not_come_back_stays_one(report: dict[str, Any]) -> None:
+    first = Verdict.from_dict(
+        {**report["verdicts"][0], "verdict": "violated", "reason": "lost", "subject": "broker", "level": "MUST"}
+    )
+    second = Verdict.from_dict({**first.as_dict(), "verdict": "held", "reason": ""})
+    (merged,) = merge_attempts([second, first, second])
+    assert (merged.verdict, merged.reason) == ("violated", "lost; reproduced 1 of 3")
+    assert merge_attempts([second, second]) == [second]
+
+
+def test_a_guarantee_nobody_exercised_is_not_tested(run_folder: Path, specs: Specs) -> None:
+    for path in run_folder.glob("history/kill/verdicts.json"):
+        path.unlink()
+    report = write_reports(run_folder, specs, run={})
+    assert "not tested 4 (4 not exercised)" in headline(report)
+
+
+def test_a_torn_last_line_is_cut_and_a_bad_one_is_told(run_folder: Path) -> None:
+    path = run_folder / "history" / "kill" / "events" / "kit.0.jsonl"
+    assert read_stream(path)[0] == 1
+    path.write_text('{"e":"faults","t":1\n')
+    with pytest.raises(StreamError, match="a bad line in the middle"):
+        read_stream(path)
+
+
+def test_what_is_no_history_is_refused(run_folder: Path, tmp_path: Path) -> None:
+    assert [path.name for path in histories_in(run_folder)] == ["kill", "steady"]
+    assert histories_in(run_folder / "history" / "kill") == [run_folder / "history" / "kill"]
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(HistoryError, match="holds no history"):
+        histories_in(empty)
+    with pytest.raises(HistoryError, match=r"no plan\.json in it"):
+        read_plan(empty)
+    (empty / "plan.json").write_text('{"format": 2}')
+    with pytest.raises(HistoryError, match="no format 1"):
+        read_plan(empty)
+    (empty / "plan.json").write_text("{")
+    with pytest.raises(HistoryError, match="broken off"):
+        read_plan(empty)

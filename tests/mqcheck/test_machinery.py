@@ -1,0 +1,71 @@
+"""What a run is made of: identity, folder, target, and the command that repeats it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mqcheck import machinery
+from mqcheck.errors import MissingToolError, SettingsError
+from mqcheck.settings import Settings, resolve, settle
+
+
+def settings(**given: Any) -> Settings:
+    return settle(resolve(given, {}, []), Path("/base"), Path("/base"))
+
+
+def test_a_run_has_an_id_a_folder_and_a_seed(tmp_path: Path) -> None:
+    drawn = [machinery.new_run(settings(), tmp_path) for _ in range(2)]
+    assert drawn[0].id != drawn[1].id
+    assert drawn[0].seed != drawn[1].seed
+    assert drawn[0].folder == tmp_path / ".mqcheck" / drawn[0].id
+    given = machinery.new_run(settings(seed=7, report="out"), tmp_path)
+    assert (given.seed, given.folder) == (7, Path("/base/out"))
+    assert machinery.from_input(machinery.as_input(given, 2)) == given
+
+
+def test_the_folder_is_made_and_only_our_own_leavings_are_cleared(tmp_path: Path) -> None:
+    run = machinery.new_run(settings(), tmp_path)
+    machinery.prepare_folder(run, tmp_path)
+    assert (tmp_path / ".mqcheck" / "latest").resolve() == run.folder
+    assert (tmp_path / ".mqcheck" / ".gitignore").read_text() == "*\n"
+    (run.folder / "history").mkdir()
+    (run.folder / "report.json").write_text("{}")
+    machinery.prepare_folder(run, tmp_path)
+    assert not (run.folder / "report.json").exists()
+    (run.folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(SettingsError, match=r"'thesis\.tex', which no run of mqcheck made: name an empty folder"):
+        machinery.prepare_folder(run, tmp_path)
+    assert (run.folder / "thesis.tex").exists()
+
+
+def test_the_kit_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    machinery.require_kit()
+    monkeypatch.setattr(machinery, "KIT_MODULES", ("json", "no_such_module"))
+    with pytest.raises(MissingToolError, match=r'no_such_module cannot be imported: pip install "mqcheck\[kit\]"'):
+        machinery.require_kit()
+
+
+def test_targets_are_named() -> None:
+    targets = machinery.known_targets({})
+    assert machinery.choose_target(targets, "reference").name == "reference"
+    with pytest.raises(SettingsError, match=r"no target is called 'kafka'; there are reference"):
+        machinery.choose_target(targets, "kafka")
+
+
+def test_a_replay_repeats_the_plan(tmp_path: Path) -> None:
+    run = machinery.new_run(settings(seed=7), tmp_path)
+    text = machinery.replay(settings(seed=7, sabotage="corrupt-body", specs=["my specs"]), run, "kill")
+    assert text == (
+        "pytest --mqcheck --mqcheck-target reference --mqcheck-profile quick --mqcheck-seed 7"
+        " --mqcheck-sabotage corrupt-body --mqcheck-specs '/base/my specs' --mqcheck-select kill"
+    )
+
+
+def test_concurrency_is_shared_among_workers() -> None:
+    assert machinery.concurrency(settings(concurrency=5), 4) == 5
+    alone, shared = machinery.concurrency(settings(), 1), machinery.concurrency(settings(), 64)
+    assert alone >= 3
+    assert shared == 2

@@ -1,0 +1,66 @@
+"""Settings: which one wins, what is refused, and that every message shows value, rule and way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mqcheck.errors import SettingsError
+from mqcheck.options import SETTINGS
+from mqcheck.settings import resolve, settle, table_of
+
+FILE = [("the file", {"seed": 3, "strict": True, "select": ["a", "b"], "report": "from-file"})]
+
+
+def test_first_match_wins() -> None:
+    found = resolve({"seed": 1, "strict": False, "select": []}, {"MQCHECK_SEED": "2", "MQCHECK_SELECT": "x y"}, FILE)
+    assert (found["seed"].value, found["seed"].source) == (1, "command line")
+    assert (found["select"].value, found["select"].source) == (("x", "y"), "environment MQCHECK_SELECT")
+    assert (found["strict"].value, found["strict"].source) == (True, "the file")
+    assert (found["profile"].value, found["profile"].source) == ("quick", "default")
+    assert set(found) == {setting.name for setting in SETTINGS}
+
+
+def test_folders_belong_to_where_they_were_written() -> None:
+    base, here = Path("/project"), Path("/project/sub")
+    assert settle(resolve({}, {}, FILE), base, here).report == base / "from-file"
+    assert settle(resolve({"report": "out"}, {}, FILE), base, here).report == here / "out"
+    assert settle(resolve({}, {"MQCHECK_SPECS": "mine"}, []), base, here).specs == (here / "mine",)
+
+
+@pytest.mark.parametrize(
+    ("command_line", "environment", "table", "told"),
+    [
+        ({"profile": "fast"}, {}, {}, "'fast' is none of quick, full"),
+        ({"seed": -1}, {}, {}, "seed = -1 is outside 0…"),
+        ({}, {"MQCHECK_SEED": "x"}, {}, r"seed = 'x' \(environment MQCHECK_SEED\) is no whole number"),
+        ({}, {"MQCHECK_STRICT": "maybe"}, {}, "neither true nor false"),
+        ({}, {"MQCHECK_CONCURRENCY": "0"}, {}, "concurrency = 0 is outside 1…64"),
+        ({}, {}, {"targt": "x"}, "did you mean 'target'"),
+        ({"sabotage": "a", "odd": "b"}, {}, {}, "choose one"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    command_line: dict[str, object], environment: dict[str, str], table: dict[str, object], told: str
+) -> None:
+    with pytest.raises(SettingsError, match=told):
+        settle(resolve(command_line, environment, [("pyproject.toml", table)]), Path(), Path())
+
+
+@pytest.mark.parametrize(("word", "value"), [("1", True), ("yes", True), ("off", False), ("false", False)])
+def test_flags_are_words_in_the_environment(word: str, value: bool) -> None:
+    assert resolve({}, {"MQCHECK_STRICT": word}, [])["strict"].value is value
+
+
+def test_the_table_is_read_from_pyproject(tmp_path: Path) -> None:
+    assert table_of(tmp_path) == {}
+    path = tmp_path / "pyproject.toml"
+    path.write_text("[tool.mqcheck]\nseed = 4\n")
+    assert table_of(tmp_path) == {"seed": 4}
+    path.write_text("[tool]\nmqcheck = 4\n")
+    with pytest.raises(SettingsError, match="not a table"):
+        table_of(tmp_path)
+    path.write_text("[tool\n")
+    with pytest.raises(SettingsError, match="mend the file"):
+        table_of(tmp_path)
