@@ -7,7 +7,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,10 @@ QUICK = ClientSettings(
 )
 
 Action = int | str | Command
+
+
+def queue_of(command: Command) -> tuple[str, int]:
+    return command.fields["topic"], int(command.fields["queueId"])
 
 
 class Session:
@@ -157,30 +161,13 @@ class FakeNameServer(FakeNode):
 
     async def serve(self, session: Session, command: Command) -> Command | None:
         if command.code == 106:
-            return Command(
-                code=0, body=b'{"brokerAddrTable":{"broker-a":{"brokerAddrs":{0:"x:1"}}},"clusterAddrTable":{}}'
-            )
+            return Command(code=0, body=b'{"brokerAddrTable":{"broker-a":{"brokerAddrs":{0:"x:1"}}}}')
         topic = command.fields["topic"]
         brokers = [broker for broker in self.cluster.brokers.values() if topic in broker.topics and not broker.hidden]
         if not brokers:
             return Command(code=17, remark="No topic route info")
-        route = {
-            "queueDatas": [
-                {
-                    "brokerName": broker.name,
-                    "readQueueNums": broker.topics[topic],
-                    "writeQueueNums": broker.topics[topic],
-                    "perm": 6,
-                    "topicSysFlag": 0,
-                }
-                for broker in brokers
-            ],
-            "brokerDatas": [
-                {"brokerName": b.name, "cluster": "DefaultCluster", "brokerAddrs": {"0": b.address}} for b in brokers
-            ],
-            "filterServerTable": {},
-        }
-        return Command(code=0, body=json.dumps(route).encode())
+        queues, addresses = [b.queue_data(topic) for b in brokers], [b.broker_data() for b in brokers]
+        return Command(code=0, body=json.dumps({"queueDatas": queues, "brokerDatas": addresses}).encode())
 
 
 class FakeBroker(FakeNode):
@@ -203,12 +190,8 @@ class FakeBroker(FakeNode):
             17: self._create_topic,
             21: self._all_topics,
             29: lambda *_: Command(code=0, fields={"offset": "3"}),
-            30: lambda _, c: Command(
-                code=0, fields={"offset": str(self.end(c.fields["topic"], int(c.fields["queueId"])))}
-            ),
-            31: lambda _, c: Command(
-                code=0, fields={"offset": str(self.minimum[c.fields["topic"], int(c.fields["queueId"])])}
-            ),
+            30: lambda _, c: Command(code=0, fields={"offset": str(self.end(*queue_of(c)))}),
+            31: lambda _, c: Command(code=0, fields={"offset": str(self.minimum[queue_of(c)])}),
             34: self._heartbeat,
             35: self._unregister,
             36: self._send_back,
@@ -219,6 +202,13 @@ class FakeBroker(FakeNode):
             310: self._send,
             320: self._send_batch,
         }
+
+    def queue_data(self, topic: str) -> dict[str, Any]:
+        queues = self.topics[topic]
+        return {"brokerName": self.name, "readQueueNums": queues, "writeQueueNums": queues, "perm": 6}
+
+    def broker_data(self) -> dict[str, Any]:
+        return {"brokerName": self.name, "cluster": "DefaultCluster", "brokerAddrs": {"0": self.address}}
 
     def end(self, topic: str, queue: int) -> int:
         return self.minimum[topic, queue] + len(self.logs[topic, queue])
@@ -268,12 +258,10 @@ class FakeBroker(FakeNode):
         if not flag & 4 and not any(fields["consumerGroup"] == g and m for g, m in self.members.items()):
             return Command(code=24, remark="the consumer's group info not exist")
         if flag & 2 and offset == self.end(topic, queue):
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(hold_ms / 1000):
                     while offset == self.end(topic, queue):
                         await self._changed.wait()
-            except TimeoutError:
-                pass
         low, high = self.minimum[topic, queue], self.end(topic, queue)
         header = {"suggestWhichBrokerId": "0", "minOffset": str(low), "maxOffset": str(high)}
         if offset < low or offset > high:
@@ -282,9 +270,7 @@ class FakeBroker(FakeNode):
         if not records:
             return Command(code=19, fields={**header, "nextBeginOffset": str(offset)})
         body = b"".join(map(encode_record, records))
-        return Command(
-            code=0, fields={**header, "nextBeginOffset": str(offset + len(records))}, body=body, remark="FOUND"
-        )
+        return Command(code=0, fields={**header, "nextBeginOffset": str(offset + len(records))}, body=body)
 
     def _sent(self, records: list[StoredRecord]) -> Command:
         ids = ",".join(offset_message_id(r.store_host, r.physical_offset) for r in records)
@@ -311,15 +297,13 @@ class FakeBroker(FakeNode):
         )
 
     def _query_offset(self, _: Session, command: Command) -> Command:
-        fields = command.fields
-        key = (fields["consumerGroup"], fields["topic"], int(fields["queueId"]))
+        key = (command.fields["consumerGroup"], *queue_of(command))
         if key not in self.offsets:
             return Command(code=22, remark="Not found")
         return Command(code=0, fields={"offset": str(self.offsets[key])})
 
     def _commit(self, _: Session, command: Command) -> Command:
-        fields = command.fields
-        self.offsets[fields["consumerGroup"], fields["topic"], int(fields["queueId"])] = int(fields["commitOffset"])
+        self.offsets[command.fields["consumerGroup"], *queue_of(command)] = int(command.fields["commitOffset"])
         return Command(code=0)
 
     def _create_topic(self, _: Session, command: Command) -> Command:
