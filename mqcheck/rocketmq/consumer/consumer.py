@@ -109,8 +109,15 @@ class Consumer:
             self._tasks.append(client.spawn(self._relock_loop()))
 
     async def close(self) -> None:
-        """Stop pulling, let running listeners finish, commit, unlock, unregister."""
+        """Stop pulling, let running listeners finish, commit, unlock, unregister; a silent member just goes.
+
+        A silent member's queues have other owners by now: its last commit would take their progress back.
+        """
         if self.closed:
+            return
+        if self.client.silent:
+            await self.abandon()
+            await self.client.remove_consumer(self)
             return
         self.closed = True
         async with self._turn:

@@ -111,8 +111,11 @@ def test_silence_keeps_the_connection_busy_and_says_nothing(lab: Any) -> None:
                 await lab.until(lambda: len(cluster.broker.asked(31)) >= asked + 6)
                 assert len(cluster.broker.asked(34)) <= beats + 1
                 assert len(cluster.broker.asked(11)) == pulls
+                commits = len(cluster.broker.asked(15))
             assert seen.deliveries == []
             assert cluster.broker.asked(35) == []
+            assert len(cluster.broker.asked(15)) == commits
+            assert [row["kind"] for row in lab.rows("members")][-1] == "closed"
 
     asyncio.run(run())
 
