@@ -141,8 +141,8 @@ JOIN got_at g ON g.consumer_group = h.consumer_group AND g.topic = h.topic AND g
     AND g.queue_offset = h.held_up_by
 """
 
-"""``done``: when everything up to this offset was done; ``held_up_by``: the offset that took longest, which the group had
-been given at ``held_up_since``."""
+"""``done``: when everything up to this offset was done; ``held_up_by``: the offset that took longest, which the group
+had been given at ``held_up_since``."""
 
 _SIGHTINGS: Final = """
 CREATE TABLE sightings AS
