@@ -6,6 +6,7 @@ verdicts in ``collection``, statuses in ``exits``, the shares of workers in ``sc
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Generator, Mapping, Sequence
@@ -272,10 +273,8 @@ class Conformance:
         capture: Any = self.config.pluginmanager.getplugin("capturemanager")
         if reporter is None:
             return
-        if capture is None:
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
             reporter.ensure_newline()
-            reporter.write_line(text)
-            return
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
+            if reporter._tw.width_of_current_line:  # xdist's dots, of which the reporter itself does not know
+                reporter.write("\n")
             reporter.write_line(text)

@@ -1,7 +1,7 @@
 """Which value of a setting wins, and where it came from.
 
-First match wins: command line, environment, files, default. Nothing here reads a command line or the environment; callers
-hand in what they found.
+First match wins: command line, environment, files, default. Nothing here reads a command line or the environment:
+callers hand in what they found.
 """
 
 from __future__ import annotations
