@@ -41,7 +41,7 @@ async def _failing(world: World) -> None:
     topic = await world.topic("parcels", queues=2)
     await traffic.group("delivery", topic, members=2, listener=_fails)
     async with world.phase("load"), traffic.load(topic, producers=1, rate_per_s=40):
-        await world.sleep_ms(world.profile.load_ms / 2)
+        await traffic.flow(world.profile.load_ms / 2, acked=40)
     steps = range(FIRST_RETRY_LEVEL, FIRST_RETRY_LEVEL + world.profile.max_reconsume + 1)
     async with world.phase("load"):
         await world.sleep_ms(sum(delay_ms(world, level) for level in steps) + SETTLE_MS)
@@ -54,10 +54,10 @@ async def _killed(world: World) -> None:
     await group.join_process("billing-killed", work_ms=5)
     async with traffic.load(topic, producers=2, rate_per_s=80):
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms)
+            await traffic.flow(world.profile.load_ms, acked=70)
         await hurt(world, [Kill("billing-killed")], world.profile.load_ms / 2)
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=50)
 
 
 async def _silent(world: World) -> None:
@@ -79,12 +79,12 @@ async def _rebalance(world: World) -> None:
     turn_ms = world.profile.client.rebalance_ms * 0.7
     async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=60):
         for number in range(2, 5):
-            await world.sleep_ms(turn_ms)
+            await traffic.flow(turn_ms, acked=20)
             await group.join(f"billing-{number}")
         for number in (1, 3):
             await world.sleep_ms(turn_ms)
             await group.leave(f"billing-{number}")
-        await world.sleep_ms(turn_ms)
+        await traffic.flow(turn_ms, acked=60)
 
 
 SCENARIOS: Final = (

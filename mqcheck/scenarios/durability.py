@@ -30,13 +30,15 @@ async def _kill(world: World) -> None:
     places = [("broker-a", MessageQueue(topic, "broker-a", queue)) for queue in range(4)]
     async with traffic.load(topic, producers=2, rate_per_s=120):
         async with world.phase("load"):
-            await world.sleep_ms(
-                world.profile.load_ms + int(world.profile.broker.get("flushConsumerOffsetInterval", 0))
-            )
+            await traffic.flow(_offset_flush_ms(world) + world.profile.load_ms, acked=ACKED_BEFORE_CUT)
         await hurt(world, [Kill("broker-a")], world.profile.load_ms / 4)
         world.spawn(poll_offsets(await world.admin(), "billing", places), "offsets")
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=30)
+
+
+def _offset_flush_ms(world: World) -> int:
+    return int(world.cluster.nodes["broker-a"].settings["flushConsumerOffsetInterval"])
 
 
 async def _power_cut(world: World) -> None:
@@ -45,15 +47,11 @@ async def _power_cut(world: World) -> None:
     await traffic.group("audit", topic, members=1)
     async with traffic.load(topic, producers=2, rate_per_s=150, workers=4) as ledger:
         async with world.phase("load"):
-            await world.wait_until(
-                lambda: ledger.count() >= ACKED_BEFORE_CUT,
-                world.profile.ready_ms,
-                f"{ACKED_BEFORE_CUT} acknowledgements",
-            )
+            await traffic.flow(0, acked=ACKED_BEFORE_CUT)
         await hurt(world, [PowerCut("broker-async"), PowerCut("broker-sync")], world.profile.load_ms / 4)
         ledger.forgive("broker-async")
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=30)
 
 
 def _slow_deployment(profile: Profile) -> Deployment:
@@ -71,10 +69,10 @@ async def _slow_fsync(world: World) -> None:
     slow_ms = flush_ms * SLOWER_THAN_TIMEOUT
     async with traffic.load(topic, producers=2, rate_per_s=40, workers=4, send_timeout_ms=slow_ms * 2):
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 4)
+            await traffic.flow(world.profile.load_ms / 4, acked=10)
         await hurt(world, [SlowFsync("broker-a", slow_ms)], slow_ms * 2)
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 4)
+            await traffic.flow(world.profile.load_ms / 4, acked=10)
 
 
 SCENARIOS: Final = (

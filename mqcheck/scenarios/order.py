@@ -21,11 +21,11 @@ async def _run(world: World) -> None:
     world.spawn(contest, "locks")
     turn_ms = world.profile.client.rebalance_ms
     async with world.phase("load"), traffic.load(topic, producers=1, rate_per_s=60, workers=1):
-        await world.sleep_ms(turn_ms)
+        await traffic.flow(turn_ms, acked=40)
         await group.join("ledger-3")
-        await world.sleep_ms(turn_ms)
+        await traffic.flow(turn_ms, acked=40)
         await group.leave("ledger-1")
-        await world.sleep_ms(turn_ms)
+        await traffic.flow(turn_ms, acked=40)
 
 
 SCENARIOS: Final = (

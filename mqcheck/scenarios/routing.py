@@ -30,10 +30,10 @@ async def _watched(world: World, faults: Sequence[Fault], fault_ms: float, after
     world.spawn(poll_routes(await world.admin(), nameservers, topic, BROKER_NAMES), "routes")
     async with traffic.load(topic, producers=1, rate_per_s=40):
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=50)
         await hurt(world, faults, fault_ms)
         async with world.phase("load"):
-            await world.sleep_ms(after_ms)
+            await traffic.flow(after_ms, acked=60)
 
 
 async def _paused(world: World) -> None:

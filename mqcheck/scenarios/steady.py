@@ -16,7 +16,7 @@ async def _run(world: World) -> None:
     await traffic.group("search", topic, members=1)
     await traffic.group("prices", topic, members=2, mode="broadcasting")
     async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=100, largest=True):
-        await world.sleep_ms(world.profile.load_ms)
+        await traffic.flow(world.profile.load_ms, acked=150)
 
 
 SCENARIOS: Final = (

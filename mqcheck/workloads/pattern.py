@@ -19,11 +19,16 @@ async def hurt(world: World, faults: Sequence[Fault], ms: float) -> None:
 
 
 async def traffic_under(
-    world: World, *rounds: Sequence[Fault], fault_ms: float | None = None, rate_per_s: float = 80.0
+    world: World,
+    *rounds: Sequence[Fault],
+    fault_ms: float | None = None,
+    rate_per_s: float = 80.0,
+    acked: int = 60,
 ) -> Traffic:
     """Two producers and two groups on a topic `orders`; then each round of faults in turn, load before and after.
 
-    `fault_ms` is the length of one round (default: the profile's load time).
+    `fault_ms` is the length of one round (default: the profile's load time); before and after there are at least
+    `acked` acknowledgements.
     """
     traffic = Traffic(world)
     topic = await world.topic("orders", queues=4)
@@ -31,9 +36,9 @@ async def traffic_under(
     await traffic.group("search", topic, members=1)
     async with traffic.load(topic, producers=2, rate_per_s=rate_per_s):
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=acked)
         for faults in rounds:
             await hurt(world, faults, world.profile.load_ms if fault_ms is None else fault_ms)
         async with world.phase("load"):
-            await world.sleep_ms(world.profile.load_ms / 2)
+            await traffic.flow(world.profile.load_ms / 2, acked=acked)
     return traffic

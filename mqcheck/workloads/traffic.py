@@ -15,7 +15,7 @@ from typing import Any, Final
 from mqcheck.rocketmq.consumer import Consumer, Listener
 from mqcheck.rocketmq.models import Delivery, ListenerResult, Mode, Outgoing, SendOutcome
 from mqcheck.rocketmq.producer import Producer
-from mqcheck.scenarios.base import World
+from mqcheck.scenarios.base import POLL_MS, World
 from mqcheck.targets.base import Victim
 from mqcheck.workloads.client_plan import ClientPlan
 from mqcheck.workloads.payloads import Payloads, pool
@@ -32,11 +32,14 @@ class Ledger:
     """Topic → message → broker that acknowledged it."""
     sent: int = 0
     """Send calls that have ended, whatever their outcome."""
+    acknowledged: int = 0
+    """Send calls that ended with SEND_OK, also those forgiven since."""
 
     def note(self, message: Outgoing, outcome: SendOutcome) -> None:
         """A send call has ended."""
         self.sent += 1
         if outcome.outcome == "ok":
+            self.acknowledged += 1
             self.acked.setdefault(message.topic, {})[outcome.message] = outcome.broker or ""
 
     def forgive(self, broker: str) -> None:
@@ -187,6 +190,17 @@ class Traffic:
             stop.set()
             await asyncio.gather(*tasks, return_exceptions=True)
         self.world.check_background()
+
+    async def flow(self, ms: float, *, acked: int) -> None:
+        """Let traffic go on for so long, and on a slow machine until `acked` more messages were acknowledged.
+
+        Gives up silently after the profile's `ready_ms`: then too little has happened, and the judge says so.
+        """
+        loop = asyncio.get_running_loop()
+        began, wanted = loop.time(), self.ledger.acknowledged + acked
+        await self.world.sleep_ms(ms)
+        while self.ledger.acknowledged < wanted and loop.time() < began + self.world.profile.ready_ms / 1000:
+            await self.world.sleep_ms(POLL_MS)
 
     async def _produce(
         self, producer: Producer, payloads: Payloads, worker: str, pause_s: float, stop: asyncio.Event
