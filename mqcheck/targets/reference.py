@@ -1,8 +1,8 @@
 """The default target: ``python -m reference_impl …`` processes on this host.
 
 Each node is a process in a group of its own, guarded, with its stdout and stderr in the scenario's `logs/` and a
-control channel. The first life takes free ports, later lives come back at the same address. The reference is never
-imported: it is started as any other broker would be.
+control channel. Its ports are held for it, so that every life has the same address. The reference is never imported:
+it is started as any other broker would be.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
 from mqcheck.targets.control import ControlChannel
+from mqcheck.targets.ports import HeldPorts
 from mqcheck.targets.processes import WatchedProcess
 from mqcheck.targets.settings import derived_settings
 
@@ -162,6 +163,7 @@ class ReferenceNode:
         self._opening = opening
         self._guard = guard
         self._wanted = dict(settings)
+        self._ports = HeldPorts(broker=broker is not None)
         self._process: WatchedProcess | None = None
         self._control: ControlChannel | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
@@ -249,17 +251,17 @@ class ReferenceNode:
         return {key: value - before.get(key, 0) for key, value in self._counts.items()}
 
     async def discard(self) -> None:
-        """Whatever state it is in: no process, no channel. Idempotent."""
+        """Whatever state it is in: no process, no channel, no port held. Idempotent; the node does not live again."""
         if self._process is not None and not self._process.ended:
             self._how = self._how or "kill"
             await self._process.kill()
         if self._control is not None:
             self._control.close()
+        self._ports.close()
 
     def _command(self, control: ControlChannel) -> list[str]:
         opening = self._opening
-        port = self.address.rpartition(":")[2] or "0"
-        properties: dict[str, Setting] = {**self._wanted, "listenPort": port}
+        properties: dict[str, Setting] = {**self._wanted, "listenPort": self._ports.port}
         command = [sys.executable, "-m", "reference_impl", "namesrv" if self.role == "nameserver" else "broker"]
         for key, value in properties.items():
             command += ["-p", f"{key}={setting_text(value)}"]
@@ -271,7 +273,8 @@ class ReferenceNode:
         try:
             line = await asyncio.wait_for(ready, READY_SECONDS_MAX)
         except TimeoutError:
-            await self.discard()
+            self._how = "kill"
+            await process.kill()
             raise NodeError(f"{self.name} was not ready in {READY_SECONDS_MAX} s: {process.log_tail()}") from None
         self.address = line["address"]
         self.settings = {key: setting_text(value) for key, value in line["settings"].items()}

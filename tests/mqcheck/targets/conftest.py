@@ -25,7 +25,9 @@ class StraightNetwork:
     async def add_nameserver(self, name: str, address: str) -> None:
         self.nameservers[name] = address
 
-    async def add_broker(self, name: str, broker_name: str, broker_id: int, address: str, ha: str | None = None) -> None:
+    async def add_broker(
+        self, name: str, broker_name: str, broker_id: int, address: str, ha: str | None = None
+    ) -> None:
         self.brokers[name] = address
 
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from mqcheck.errors import FaultError
 from mqcheck.targets.control import ControlChannel
 
 
-def conversation(answer: Callable[[dict[str, object]], bytes], *questions: dict[str, object]) -> list[dict[str, object]]:
+def conversation(
+    answer: Callable[[dict[str, object]], bytes], *questions: dict[str, object]
+) -> list[dict[str, object]]:
     """Ask through a channel whose other end answers as told."""
 
     async def go() -> list[dict[str, object]]:

@@ -9,7 +9,11 @@ from mqcheck.targets.settings import delay_levels_ms, derived_settings
 
 @pytest.mark.parametrize(
     ("text", "levels"),
-    [("1s 5s 10s 30s 1m", [1_000, 5_000, 10_000, 30_000, 60_000]), ("200ms 2h 1d", [200, 7_200_000, 86_400_000]), ("", [])],
+    [
+        ("1s 5s 10s 30s 1m", [1_000, 5_000, 10_000, 30_000, 60_000]),
+        ("200ms 2h 1d", [200, 7_200_000, 86_400_000]),
+        ("", []),
+    ],
 )
 def test_delay_levels_in_milliseconds(text: str, levels: list[int]) -> None:
     assert delay_levels_ms(text) == levels
