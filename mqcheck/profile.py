@@ -67,6 +67,12 @@ def config_of(client: ClientSettings, max_reconsume: int, recover_ms: int) -> di
     }
 
 
+QUICK_DELAY_LEVELS_MS: Final = (
+    *(200, 500, 700, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500),
+    *(4_000, 4_500, 5_000, 5_500, 6_000, 6_500, 7_000, 8_000, 9_000),
+)
+"""RocketMQ's eighteen levels in small; the reference takes milliseconds where RocketMQ's smallest unit is a second."""
+
 QUICK: Final = Profile(
     name="quick",
     nameserver={"reference.brokerExpiryMs": 5_000, "reference.brokerScanMs": 500},
@@ -79,7 +85,7 @@ QUICK: Final = Profile(
         "reference.lockExpiryMs": 8_000,
         "flushConsumerOffsetInterval": 500,
         "flushDelayOffsetInterval": 500,
-        "messageDelayLevel": "200ms 500ms 700ms 1s 1500ms 2s 2500ms 3s 3500ms 4s 4500ms 5s 5500ms 6s 6500ms 7s 8s 9s",
+        "messageDelayLevel": " ".join(f"{ms}ms" for ms in QUICK_DELAY_LEVELS_MS),
     },
     client=ClientSettings(
         heartbeat_ms=1_000,
@@ -97,6 +103,7 @@ QUICK: Final = Profile(
         local_retry_ms=500,
         orderly_suspend_ms=200,
         lock_retry_ms=500,
+        delay_levels_ms=QUICK_DELAY_LEVELS_MS,
     ),
     max_reconsume=2,
     load_ms=2_000,
