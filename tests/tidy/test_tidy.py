@@ -32,7 +32,7 @@ MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("links", "judge"),
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),
-    ("plan", "runner", "report", "settings"),
+    ("plan", "runner", "report", "settings", "options"),
     ("session", "machinery", "collection", "scheduler", "hooks", "fixtures"),
     ("conformance",),
     ("plugin", "cli", "commands", "__main__"),
