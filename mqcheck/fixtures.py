@@ -1,7 +1,7 @@
-"""`rocketmq_server`: a real RocketMQ endpoint for people's own tests, up in a fraction of a second, no JVM, no Docker.
+"""What stands behind the fixture `rocketmq_server`: a real RocketMQ endpoint in a fraction of a second, no JVM, no Docker.
 
 One process (NameServer and broker) per pytest session, so one per xdist worker; emptied between tests. Needs nothing
-beyond the bare package. Conformance runs do not use it.
+beyond the bare package. The fixtures themselves are the plugin's; conformance runs do not use them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
-
-import pytest
 
 from mqcheck.errors import NodeError
 from mqcheck.guard import Guard
@@ -171,35 +169,3 @@ class RocketMQServer:
                 raise ConnectionError("the control channel ended")
             answer += piece
         return answer
-
-
-@pytest.fixture(scope="session")
-def rocketmq_server_settings() -> Mapping[str, object]:
-    """RocketMQ properties for `rocketmq_server`; override it in a conftest.
-
-    Keys that both roles have are written ``namesrv.KEY`` or ``broker.KEY``.
-    """
-    return {}
-
-
-@pytest.fixture(scope="session")
-def _rocketmq_session(
-    tmp_path_factory: pytest.TempPathFactory, rocketmq_server_settings: Mapping[str, object]
-) -> Iterator[RocketMQServer]:
-    guard = Guard()
-    server = RocketMQServer(tmp_path_factory.mktemp("rocketmq"), rocketmq_server_settings, guard)
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        guard.close()
-
-
-@pytest.fixture
-def rocketmq_server(_rocketmq_session: RocketMQServer) -> Iterator[RocketMQServer]:
-    """An empty RocketMQ server; the same process for the whole session, started again if a test ended it."""
-    _rocketmq_session.start()
-    yield _rocketmq_session
-    if _rocketmq_session.running:
-        _rocketmq_session.empty()

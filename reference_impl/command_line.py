@@ -15,7 +15,7 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +29,7 @@ from reference_impl.server import Listener
 from reference_impl.settings import BrokerSettings, Loaded, NameServerSettings, load, parse_arguments, parse_properties
 
 if TYPE_CHECKING:
+    from reference_impl.control import Deed
     from reference_impl.disk import FaultyDisk
     from reference_impl.sabotage import Sabotage
 
@@ -128,7 +129,7 @@ class _Process:
             head["settings"] |= {f"{prefix}.{key}": value for key, value in shown["settings"].items()}
         return head | {"namesrv": nameserver, "broker": broker}
 
-    def deeds(self) -> Mapping[str, Callable[[Mapping[str, Any]], Awaitable[None]]]:
+    def deeds(self) -> Mapping[str, Deed]:
         """What the control socket can ask for."""
         return {"ping": self._ping, "empty": self._empty, "disk": self._set_disk}
 
@@ -142,7 +143,7 @@ class _Process:
         if self.broker is not None:
             await self.broker.empty()
 
-    async def _set_disk(self, asked: Mapping[str, Any]) -> None:
+    async def _set_disk(self, asked: Mapping[str, Any]) -> Mapping[str, int]:
         if self.disk is None:
             raise ValueError("this process has no disk: it is a NameServer")
         delay_ms, fails = asked.get("fsync_delay_ms", 0), asked.get("fsync_error", False)
@@ -150,6 +151,7 @@ class _Process:
             raise ValueError("write fsync_delay_ms as a whole number from 0 and fsync_error as true or false")
         self.disk.fsync_delay_ms = delay_ms
         self.disk.fsync_error = fails
+        return {"delayed_fsyncs": self.disk.delayed_fsyncs, "failed_fsyncs": self.disk.failed_fsyncs}
 
 
 def _address(host: str, port: int) -> str:

@@ -20,8 +20,8 @@ from reference_impl.loose_json import dumps, loads_loose
 LINE_BYTES_MAX: Final = 64 * 1024
 """Length of a line; ours."""
 
-Deed = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Carries out one line; ValueError when its values make no sense."""
+Deed = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any] | None]]
+"""Carries out one line and gives what the answer tells beside ``ok``; ValueError when its values make no sense."""
 
 
 async def open_control(fd: int, deeds: Mapping[str, Deed]) -> asyncio.Task[None]:
@@ -51,7 +51,7 @@ async def _answer(line: bytes, deeds: Mapping[str, Deed]) -> dict[str, Any]:
         asked = loads_loose(line)
         if not isinstance(asked, dict) or asked.get("do") not in deeds:
             return {"ok": False, "error": f'unknown line; "do" is one of {", ".join(sorted(deeds))}'}
-        await deeds[asked["do"]](asked)
+        told = await deeds[asked["do"]](asked)
     except (JsonError, ValueError, OSError) as error:
         return {"ok": False, "error": str(error)}
-    return {"ok": True}
+    return {"ok": True, **(told or {})}

@@ -30,6 +30,10 @@ class FaultyDisk:
         """How long each sync waits before it begins, ms."""
         self.fsync_error = False
         """Whether each sync fails with EIO, without reaching the disk."""
+        self.delayed_fsyncs = 0
+        """Syncs that have waited since the start; tells whoever set the switch that it had an effect."""
+        self.failed_fsyncs = 0
+        """Syncs that were failed since the start."""
         self._sleep = sleep
         self._prefix = prefix
 
@@ -65,8 +69,10 @@ class FaultyDisk:
     def before_sync(self, name: str) -> None:
         """Wait and fail as the switches say; the delay is read once, the error after the wait."""
         if self.fsync_delay_ms > 0:
+            self.delayed_fsyncs += 1
             self._sleep(self.fsync_delay_ms / 1000)
         if self.fsync_error:
+            self.failed_fsyncs += 1
             raise OSError(errno.EIO, "fsync failed (fault injected)", name)
 
 

@@ -73,7 +73,7 @@ def test_the_fixture_gives_an_empty_server_to_each_test(
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
     pytester.makeconftest(CONFTEST)
     pytester.makepyfile(INNER)
-    result = pytester.runpytest_subprocess("-q", "-p", "mqcheck.fixtures", "-p", "no:cacheprovider")
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     result.assert_outcomes(passed=3)
 
 

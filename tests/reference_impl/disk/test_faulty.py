@@ -43,6 +43,7 @@ def test_a_delay_holds_up_each_sync_of_the_log_alone(disk: FaultyDisk, slept: li
     other.sync()
     disk.replace("config/t.json", b"{}", durable=True)
     assert slept == [0.25]
+    assert (disk.delayed_fsyncs, disk.failed_fsyncs) == (1, 0)
 
 
 def test_an_error_reaches_the_caller_and_never_the_disk(disk: FaultyDisk) -> None:
@@ -64,3 +65,4 @@ def test_switched_off_the_sync_succeeds_again(disk: FaultyDisk) -> None:
         file.sync()
     disk.fsync_error = False
     assert file.sync() == 3
+    assert (disk.delayed_fsyncs, disk.failed_fsyncs) == (0, 1)
