@@ -1,4 +1,4 @@
-"""What stands behind the fixture `rocketmq_server`: a real RocketMQ endpoint in a fraction of a second, no JVM, no Docker.
+"""What stands behind the fixture `rocketmq_server`: a real RocketMQ endpoint in a fraction of a second, without a JVM.
 
 One process (NameServer and broker) per pytest session, so one per xdist worker; emptied between tests. Needs nothing
 beyond the bare package. The fixtures themselves are the plugin's; conformance runs do not use them.
