@@ -22,6 +22,7 @@ from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load, write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
+from mqcheck.judge.prune import brings_nothing, empty_tables
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
     HELD,
@@ -82,13 +83,24 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
 
 def judge_tables(connection: duckdb.DuckDBPyConnection, plan: PlanFile, specs: Specs) -> list[Verdict]:
     """The verdict of every guarantee over loaded tables and facts."""
-    confirmed = {row[0] for row in connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()}
+    kinds = connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()
+    facts = _Facts(frozenset(row[0] for row in kinds), empty_tables(connection))
     verdicts = []
     for guarantee in specs:
         began = time.perf_counter()
-        judged = _judge(connection, plan, guarantee, confirmed)
+        judged = _judge(connection, plan, guarantee, facts)
         verdicts.append(_verdict(guarantee, plan, judged, time.perf_counter() - began))
     return verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is asked once per history."""
+
+    confirmed: frozenset[str]
+    """Kinds of fault that had a confirmed effect."""
+    empty: frozenset[str]
+    """Tables without a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,24 +138,24 @@ def _broken(guarantee: Guarantee, plan: PlanFile, error: str) -> Verdict:
     return _verdict(guarantee, plan, _Judged(verdict, HARNESS_ERROR + error), 0.0)
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Guarantee, confirmed: set[str]) -> _Judged:
+def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Guarantee, facts: _Facts) -> _Judged:
     aimed = guarantee.id in plan.aims
-    missing = _missing_capability(plan, guarantee, confirmed)
+    missing = _missing_capability(plan, guarantee, facts.confirmed)
     if missing:
         return _Judged(NOT_APPLICABLE, missing)
     try:
         if not _applies(connection, guarantee):
             return _Judged(NOT_APPLICABLE, f"its condition is not met here: {' '.join(guarantee.applies.split())}")
-        found = _ask(connection, guarantee)
+        found = _ask(connection, guarantee, facts.empty)
         if not guarantee.promised:
             return _seen(connection, found)
-        return _choose(connection, plan, guarantee, confirmed, found)
+        return _choose(connection, plan, guarantee, facts.confirmed, found)
     except (duckdb.Error, SpecsError) as error:
         reason = f"{HARNESS_ERROR}a query of {guarantee.id} failed: {str(error).strip()}"
         return _Judged(INCONCLUSIVE if aimed else NOT_EXERCISED, reason)
 
 
-def _missing_capability(plan: PlanFile, guarantee: Guarantee, confirmed: set[str]) -> str:
+def _missing_capability(plan: PlanFile, guarantee: Guarantee, confirmed: frozenset[str]) -> str:
     """Why this target cannot exercise the guarantee; empty when it can, or when a fault it needs happened anyway."""
     if not guarantee.needs or plan.capabilities is None or confirmed & set(guarantee.needs):
         return ""
@@ -159,15 +171,22 @@ def _applies(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> boo
     return bool(row is not None and row[0])
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> _Findings:
+def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, empty: frozenset[str]) -> _Findings:
     found = _Findings()
-    row = connection.execute(expand(guarantee.exercised, guarantee.tolerance_ms)).fetchone()
-    found.exercised = int(row[0] or 0) if row is not None else 0
-    result = connection.execute(expand(guarantee.violations or guarantee.seen, guarantee.tolerance_ms))
-    found.columns = tuple(item[0] for item in result.description)
-    found.rows = result.fetchall()
-    if guarantee.inconclusive and not found.rows:
-        result = connection.execute(expand(guarantee.inconclusive, guarantee.tolerance_ms))
+    exercised = expand(guarantee.exercised, guarantee.tolerance_ms)
+    if not brings_nothing(exercised, empty, number=True):
+        row = connection.execute(exercised).fetchone()
+        found.exercised = int(row[0] or 0) if row is not None else 0
+    violations = expand(guarantee.violations or guarantee.seen, guarantee.tolerance_ms)
+    if not brings_nothing(violations, empty):
+        result = connection.execute(violations)
+        found.columns = tuple(item[0] for item in result.description)
+        found.rows = result.fetchall()
+    if not guarantee.inconclusive or found.rows:
+        return found
+    inconclusive = expand(guarantee.inconclusive, guarantee.tolerance_ms)
+    if not brings_nothing(inconclusive, empty):
+        result = connection.execute(inconclusive)
         columns = [item[0] for item in result.description]
         found.undecided = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
     return found
@@ -184,7 +203,7 @@ def _choose(
     connection: duckdb.DuckDBPyConnection,
     plan: PlanFile,
     guarantee: Guarantee,
-    confirmed: set[str],
+    confirmed: frozenset[str],
     found: _Findings,
 ) -> _Judged:
     aimed = guarantee.id in plan.aims
@@ -205,7 +224,7 @@ def _choose(
     return _Judged(HELD, "", found.exercised)
 
 
-def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: set[str], found: _Findings) -> str:
+def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: frozenset[str], found: _Findings) -> str:
     """Why an aimed-at pair without violation is not held; empty when it is."""
     if plan.harness_error:
         return f"{HARNESS_ERROR}{plan.harness_error}"
@@ -218,7 +237,7 @@ def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: set[str], found: _Fi
     return ""
 
 
-def _unaimed(guarantee: Guarantee, confirmed: set[str], found: _Findings) -> _Judged:
+def _unaimed(guarantee: Guarantee, confirmed: frozenset[str], found: _Findings) -> _Judged:
     """Not aimed at: enough evidence makes it held, less is neutral; doubts are told, and stay neutral too."""
     if found.undecided:
         return _Judged(NOT_EXERCISED, _undecided(found.undecided), found.exercised)
