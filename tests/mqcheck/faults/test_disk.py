@@ -16,7 +16,9 @@ from mqcheck.faults.disk import FsyncError, SlowFsync
     [(SlowFsync("broker-a", 900), {"fsync_delay_ms": 900}), (FsyncError("broker-a"), {"fsync_error": True})],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
-def test_the_disk_is_told_and_healed(fault: Fault, told: dict[str, Any], ground_of_one: Ground, noting_node: Any) -> None:
+def test_the_disk_is_told_and_healed(
+    fault: Fault, told: dict[str, Any], ground_of_one: Ground, noting_node: Any
+) -> None:
     async def go() -> dict[str, Any]:
         assert await fault.inject(ground_of_one) is None
         return dict(await fault.heal(ground_of_one) or {})
