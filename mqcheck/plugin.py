@@ -143,4 +143,8 @@ def rocketmq_server(_rocketmq_session: RocketMQServer) -> Iterator[RocketMQServe
     _rocketmq_session.start()
     yield _rocketmq_session
     if _rocketmq_session.running:
-        _rocketmq_session.empty()
+        try:
+            _rocketmq_session.empty()
+        except BaseException:
+            _rocketmq_session.stop()  # whatever is wrong with it is not the next test's
+            raise

@@ -47,6 +47,7 @@ class JudgeProcess:
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             limit=ANSWER_BYTES_MAX,
+            start_new_session=True,  # Ctrl-C is the session's to handle: what has been recorded is still judged
         )
 
     async def judge(self, folder: Path) -> list[Verdict]:

@@ -1,0 +1,46 @@
+"""`mqcheck check` on a stored run gives the run's own verdicts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.e2e]
+
+TIMES = ("seconds", "judge_seconds", "peak_rss_bytes", "started")
+"""What a second judging cannot have the same of."""
+
+
+def without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_times(inner) for key, inner in value.items() if key not in TIMES}
+    return [without_times(inner) for inner in value] if isinstance(value, list) else value
+
+
+def check(folder: Path) -> tuple[int, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "mqcheck", "check", str(folder), "--json"], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, without_times(json.loads(done.stdout))
+
+
+def test_a_healthy_run(healthy: Path) -> None:
+    status, again = check(healthy)
+    stored = without_times(json.loads((healthy / "report.json").read_text(encoding="utf-8")))
+    assert again == stored
+    assert f"status {status}\n" == (healthy.parent / "output").read_text(encoding="utf-8")[: len(f"status {status}\n")]
+
+
+def test_a_run_with_a_violation(play: Callable[..., Any]) -> None:
+    run = play("--mqcheck-select", "steady", "--mqcheck-sabotage", "corrupt-body", "--mqcheck-seed", "11")
+    status, again = check(run.folder)
+    assert again == without_times(run.report)
+    assert (status, run.status) == (1, 1)
+    assert again["summary"]["violated"] > 0
