@@ -12,11 +12,14 @@ from mqcheck.workloads.traffic import Traffic
 async def _run(world: World) -> None:
     traffic = Traffic(world)
     topic = await world.topic("steady", queues=4)
-    await traffic.group("billing", topic, members=2)
+    line = await world.topic("line", queues=2)
+    await traffic.group("billing", (topic, line), members=2)
     await traffic.group("search", topic, members=1)
     await traffic.group("prices", topic, members=2, mode="broadcasting")
-    async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=100, largest=True):
-        await traffic.flow(world.profile.load_ms, acked=150)
+    # One sender alone on its topic: what follows in a queue was sent later, so any change of order is seen.
+    alone = traffic.load(line, name="clerk", producers=1, workers=1, rate_per_s=50)
+    async with world.phase("load"), alone, traffic.load(topic, producers=2, rate_per_s=100, largest=True):
+        await traffic.flow(world.profile.load_ms, acked=220)
 
 
 SCENARIOS: Final = (

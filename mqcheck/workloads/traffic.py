@@ -158,6 +158,7 @@ class Traffic:
         self,
         topic: str,
         *,
+        name: str = "producer",
         producers: int = 2,
         rate_per_s: float = 40.0,
         workers: int = 2,
@@ -166,8 +167,9 @@ class Traffic:
     ) -> AsyncIterator[Ledger]:
         """Producers that send steadily inside the block; at its end the sends under way are waited for.
 
-        `rate_per_s` is all producers' together, `workers` one producer's sends under way at once, `largest` one
-        message with the largest body a broker takes, `overrides` are `ClientSettings`'.
+        Their clients are called ``<name>-1``, ``<name>-2``, …; `rate_per_s` is all producers' together, `workers` one
+        producer's sends under way at once, `largest` one message with the largest body a broker takes, `overrides`
+        are `ClientSettings`'.
         """
         # In another thread: making the pool takes long enough to be a stall.
         await asyncio.get_running_loop().run_in_executor(None, pool, self.world.seed)
@@ -175,15 +177,15 @@ class Traffic:
         pause_s = producers * workers / rate_per_s
         tasks: list[asyncio.Task[None]] = []
         for number in range(producers):
-            name = f"producer-{number + 1}"
-            producer = Producer(await self.world.client(name, **overrides), f"{topic}-producers")
-            rng = self.world.rng(f"{topic} {name}")
+            client = f"{name}-{number + 1}"
+            producer = Producer(await self.world.client(client, **overrides), f"{topic}-producers")
+            rng = self.world.rng(f"{topic} {client}")
             payloads = Payloads(
                 topic, rng, seed=self.world.seed, largest_at=rng.randrange(10, 30) if largest and number == 0 else None
             )
             for worker in range(workers):
                 work = self._produce(producer, payloads, f"w{worker}", pause_s, stop)
-                tasks.append(self.world.spawn(work, f"{name} w{worker}"))
+                tasks.append(self.world.spawn(work, f"{client} w{worker}"))
         try:
             yield self.ledger
         finally:
