@@ -88,8 +88,13 @@ class Guard:
         return self._process.pid
 
     def environment(self) -> dict[str, str]:
-        """The environment to start a process with, so that the guard can find it."""
-        return {**os.environ, MARK_VARIABLE: self._mark}
+        """The environment to start a process with, so that the guard can find it.
+
+        The children of a run may keep compiled modules whatever the environment says: dozens of them start, and each
+        would spend most of its start on compiling the same sources.
+        """
+        kept = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, MARK_VARIABLE: self._mark}
 
     def process(self, pid: int) -> None:
         """Guard a process, and its group if it leads one."""

@@ -17,9 +17,10 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from reference_impl.errors import ReferenceError_, SettingsError
 from reference_impl.loose_json import dumps

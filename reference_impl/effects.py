@@ -6,15 +6,15 @@ Holds no behaviour. A core is a class with ``request``, ``closed``, ``tick``, ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from reference_impl.frame import Command
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """Answer a request on the connection it came by; dropped when that connection is gone."""
 
     conn: int
@@ -22,8 +22,7 @@ class Reply:
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(Struct, frozen=True):
     """Send a one-way request to a client over the connection that the client had opened."""
 
     conn: int
@@ -31,15 +30,13 @@ class Push:
     """Its ``opaque`` is the core's to choose; both directions count on their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     """Close a connection; the core is told by ``closed`` as for any other end."""
 
     conn: int
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """Send a request to another server and hand its answer to ``response(now_ms, token, command)``.
 
     The shell keeps one connection per address, opens it on demand, and chooses the ``opaque``. Nothing ever
@@ -54,8 +51,7 @@ class Call:
     timeout_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class NeedFlush:
+class NeedFlush(Struct, frozen=True):
     """Something was appended that is not yet on the disk; ``flushed(now_ms, position)`` is called when it is."""
 
     urgent: bool

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Final
 
 import msgspec
+from msgspec import Struct, field
 
 from reference_impl.commands import FRAME_BYTES_MAX, VERSION_CURRENT
 from reference_impl.errors import FrameError, JsonError
@@ -56,8 +56,7 @@ class Serialize(IntEnum):
     ROCKETMQ = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """A request or a response."""
 
     code: int

@@ -14,9 +14,10 @@ from __future__ import annotations
 import ipaddress
 import struct
 import zlib
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from reference_impl.commands import PROPERTIES_BYTES_MAX, SYS_BORN_HOST_V6, SYS_STORE_HOST_V6
 from reference_impl.errors import RecordError
@@ -51,8 +52,7 @@ _BATCH_HEAD: Final = struct.Struct(">iIIii")
 _HASH_MASK: Final = 0xFFFFFFFF
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What is to be stored; made by the broker from a send, a send-back or a due delayed message."""
 
     topic: str
@@ -71,8 +71,7 @@ class Message:
     """Commit log offset of the half message of a committed transaction."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record(Message):
+class Record(Message, frozen=True, kw_only=True):
     """A message as it stands in the commit log."""
 
     queue_offset: int
@@ -83,7 +82,7 @@ class Record(Message):
     crc: int
     size: int
     """Bytes of the whole record."""
-    raw_properties: bytes = field(default=b"", repr=False)
+    raw_properties: bytes = b""
     """The properties as stored: order and a trailing separator differ between versions."""
     magic: int = MAGIC_V1
 
@@ -93,8 +92,7 @@ class Record(Message):
         return offset_message_id(self.store_host, self.physical_offset)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchItem:
+class BatchItem(Struct, frozen=True):
     """One message of a batch body (code 320)."""
 
     flag: int

@@ -9,8 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reference_impl.nameserver import NameServerCore
 from reference_impl.server import Core, Listener, Server
@@ -26,8 +28,7 @@ READY_WAIT_MS: Final = 3000
 """How long a start waits for its first registrations; ours (RocketMQ waits up to 6 s)."""
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What a node takes from outside."""
 
     clock_ms: Callable[[], int]
@@ -42,8 +43,7 @@ class World:
     """Sleeps in a sync's thread, seconds; for planted slowness."""
 
 
-@dataclass(slots=True)
-class NameServerNode:
+class NameServerNode(Struct):
     """A NameServer that listens."""
 
     settings: NameServerSettings
@@ -59,8 +59,7 @@ class NameServerNode:
         self.core.empty()
 
 
-@dataclass(slots=True)
-class BrokerNode:
+class BrokerNode(Struct):
     """A broker that listens and has tried to register once."""
 
     settings: BrokerSettings

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import random
 import socket
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reference_impl.errors import SettingsError
 
@@ -23,8 +24,7 @@ BACKLOG: Final = 512
 """Connections that may wait to be accepted; RocketMQ's serverSocketBacklog is 1024, Linux cuts it to somaxconn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """Bound sockets of one server; ``held`` keeps the HA port from others."""
 
     main: socket.socket

@@ -9,8 +9,10 @@ ScheduleMessageService, AbstractSendMessageProcessor.consumerSendMsgBack, SendMe
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reference_impl.commands import (
     PROPERTY_DELAY,
@@ -119,8 +121,7 @@ def retry_copy(record: Record, group: str, level: int, retry_max: int, queue_id:
     )
 
 
-@dataclass(slots=True)
-class DelaySchedule:
+class DelaySchedule(Struct):
     """How far each level has been delivered, and when its next message is due."""
 
     levels_ms: tuple[int, ...]

@@ -13,8 +13,9 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from msgspec import Struct
 
 from reference_impl.commands import VERSION_REGISTER_BODY
 from reference_impl.errors import JsonError
@@ -26,8 +27,7 @@ REGISTER_BODY_BYTES_MAX: Final = 64 * 1024 * 1024
 _INT: Final = struct.Struct(">i")
 
 
-@dataclass(frozen=True, slots=True)
-class DataVersion:
+class DataVersion(Struct, frozen=True):
     """Which state of a broker's topic table a registration shows; a change of any part is a new one."""
 
     timestamp: int = 0
@@ -48,8 +48,7 @@ class DataVersion:
         return cls(_whole(value.get("timestamp", 0)), _whole(value.get("counter", 0)))
 
 
-@dataclass(frozen=True, slots=True)
-class TopicEntry:
+class TopicEntry(Struct, frozen=True):
     """One topic of a registration."""
 
     name: str
@@ -72,8 +71,7 @@ class TopicEntry:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(Struct, frozen=True):
     """The body of code 103."""
 
     version: DataVersion

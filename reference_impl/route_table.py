@@ -7,10 +7,10 @@ pickupTopicRouteData.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct, field
 
 from reference_impl.commands import MASTER_ID, PERM_READ, PERM_WRITE
 from reference_impl.register_body import DataVersion
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from reference_impl.register_body import Registration, TopicEntry
 
 
-@dataclass(slots=True)
-class QueueData:
+class QueueData(Struct):
     """The queues of one topic on one broker group."""
 
     read_queues: int
@@ -29,8 +28,7 @@ class QueueData:
     sys_flag: int
 
 
-@dataclass(slots=True)
-class BrokerGroup:
+class BrokerGroup(Struct):
     """The brokers of one name: master and slaves."""
 
     cluster: str
@@ -39,8 +37,7 @@ class BrokerGroup:
     """Address by brokerId."""
 
 
-@dataclass(slots=True)
-class Live:
+class Live(Struct):
     """One broker that has registered, by its address."""
 
     seen_ms: int
@@ -51,8 +48,7 @@ class Live:
     ha_address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
+class Broker(Struct, frozen=True):
     """Who a registration speaks of."""
 
     cluster: str

@@ -12,8 +12,9 @@ import socket
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
+
+from msgspec import Struct
 
 from reference_impl.calls import Calls
 from reference_impl.connection import Connection
@@ -72,8 +73,7 @@ class Flushable(Protocol):
         """Sync, from an executor's thread; gives the position that is now on the disk. OSError when it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """One address to listen on."""
 
     host: str
@@ -232,7 +232,7 @@ class Server:
         self._arm()
 
     def _carry_one(self, effect: Effect) -> None:
-        if isinstance(effect, Reply | Push):
+        if isinstance(effect, (Reply, Push)):
             connection = self._connections.get(effect.conn)
             if connection is not None:
                 self._send(connection, effect.command)
@@ -279,10 +279,9 @@ class Server:
     def _flush_now(self) -> None:
         if self._store is None or self._stopping:
             return
+        self._flush_again = self._flush is not None
         if self._flush is not None:
-            self._flush_again = True
             return
-        self._flush_again = False
         self._flush = asyncio.ensure_future(self.loop.run_in_executor(self._executor, self._store.sync))
         self._flush.add_done_callback(self._flush_done)
 

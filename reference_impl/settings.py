@@ -9,9 +9,9 @@ BrokerConfig, MessageStoreConfig, NettyServerConfig of RocketMQ 4.9.
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
+
+from msgspec import Struct, field, to_builtins
 
 from reference_impl.errors import SettingsError
 
@@ -71,11 +71,10 @@ IGNORED: Final = frozenset(_IGNORED_NAMES.split())
 
 def _reference(name: str, default: Value) -> Any:
     """A setting that RocketMQ has no property for; its property is ``reference.<name>``."""
-    return field(default=default, metadata={"property": f"reference.{name}"})
+    return field(default=default, name=f"reference.{name}")
 
 
-@dataclass(frozen=True, slots=True)
-class _Common:
+class _Common(Struct, frozen=True):
     """What both roles can be told, and how settings are shown."""
 
     bindAddress: str = "127.0.0.1"
@@ -85,11 +84,11 @@ class _Common:
 
     def effective(self) -> dict[str, Value]:
         """Every value by property name, for the ready line."""
-        return {_property(spec): getattr(self, spec.name) for spec in fields(self)}
+        values: dict[str, Value] = to_builtins(self)
+        return values
 
 
-@dataclass(frozen=True, slots=True)
-class NameServerSettings(_Common):
+class NameServerSettings(_Common, frozen=True):
     """Settings of a NameServer."""
 
     listenPort: int = 9876
@@ -102,8 +101,7 @@ class NameServerSettings(_Common):
     """Time between two scans for silent brokers [scanNotActiveBroker]."""
 
 
-@dataclass(frozen=True, slots=True)
-class BrokerSettings(_Common):
+class BrokerSettings(_Common, frozen=True):
     """Settings of a broker."""
 
     brokerName: str = "broker-a"
@@ -184,8 +182,7 @@ class BrokerSettings(_Common):
 Settings = TypeVar("Settings", NameServerSettings, BrokerSettings)
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What the texts and arguments of one start came to."""
 
     nameserver: NameServerSettings
@@ -241,7 +238,7 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
     With ``all``, a key that both roles have is written ``namesrv.KEY`` or ``broker.KEY``.
     SettingsError: an unknown key (with near matches), a value of the wrong kind or range, an ambiguous key.
     """
-    roles = {"namesrv": NameServerSettings, "broker": BrokerSettings}
+    roles: dict[str, type[Struct]] = {"namesrv": NameServerSettings, "broker": BrokerSettings}
     wanted = tuple(roles) if role == "all" else (role,)
     chosen: dict[str, dict[str, Value]] = {name: {} for name in roles}
     notes: list[str] = []
@@ -250,8 +247,8 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
         if owner is None:
             notes.append(f"property {bare} has no meaning here and is ignored")
             continue
-        spec = _specs(roles[owner])[bare]
-        chosen[owner][spec.name] = _convert(roles[owner], bare, str(spec.type), text)
+        attribute = _attributes(roles[owner])[bare]
+        chosen[owner][attribute] = _convert(roles[owner], bare, attribute, text)
     nameserver = NameServerSettings(**chosen["namesrv"])  # type: ignore[arg-type]
     broker = BrokerSettings(**chosen["broker"])  # type: ignore[arg-type]
     _check_broker(broker)
@@ -268,38 +265,38 @@ def _check_broker(settings: BrokerSettings) -> None:
         )
 
 
-def _property(spec: Any) -> str:
-    return str(spec.metadata.get("property", spec.name))
+def _attributes(kind: type[Struct]) -> dict[str, str]:
+    """Attribute of each property."""
+    return dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
 
 
-def _specs(kind: type) -> dict[str, Any]:
-    return {_property(spec): spec for spec in fields(kind)}
-
-
-def _owner(key: str, roles: Mapping[str, type]) -> tuple[str | None, str]:
+def _owner(key: str, roles: Mapping[str, type[Struct]]) -> tuple[str | None, str]:
     """Which role a key belongs to, and its name there; the role is None for a property that is ignored."""
     prefix, _, rest = key.partition(".")
     if prefix in roles and len(roles) > 1:
         roles, key = {prefix: roles[prefix]}, rest
-    owners = [name for name, kind in roles.items() if key in _specs(kind)]
+    owners = [name for name, kind in roles.items() if key in _attributes(kind)]
     if len(owners) == 1:
         return owners[0], key
     if owners:
         raise SettingsError(f"property {key!r} belongs to both roles: write namesrv.{key} or broker.{key}")
     if key in IGNORED:
         return None, key
-    known = sorted({name for kind in roles.values() for name in _specs(kind)})
+    known = sorted({name for kind in roles.values() for name in _attributes(kind)})
+    import difflib
+
     near = difflib.get_close_matches(key, known, n=3, cutoff=0.5)
     hint = f"did you mean {', '.join(near)}?" if near else f"known are {', '.join(known)}"
     raise SettingsError(f"property {key!r} is unknown: {hint}")
 
 
-def _convert(kind: type, key: str, type_name: str, text: str) -> Value:
-    if type_name == "bool":
+def _convert(kind: type[Struct], key: str, attribute: str, text: str) -> Value:
+    default = kind.__struct_defaults__[kind.__struct_fields__.index(attribute)]
+    if isinstance(default, bool):
         if text.lower() not in ("true", "false"):
             raise SettingsError(f"property {key} is {text!r}: write true or false")
         return text.lower() == "true"
-    if type_name == "int":
+    if isinstance(default, int):
         return _number(key, text)
     choices: tuple[str, ...] = getattr(kind, "CHOICES", {}).get(key, ())
     if choices and text not in choices:

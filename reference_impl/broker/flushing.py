@@ -7,8 +7,9 @@ not sync itself. Source: RocketMQ CommitLog.GroupCommitService.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from msgspec import Struct, field
 
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
@@ -22,8 +23,7 @@ class _Waiter(NamedTuple):
     late: Command
 
 
-@dataclass(slots=True)
-class FlushWaiters:
+class FlushWaiters(Struct):
     """Who waits for the disk. Positions and deadlines only grow, so the first in line is always the next to go.
 
     Its length is bounded by the store, which refuses appends while too many bytes are unsynced.

@@ -7,8 +7,9 @@ connections: it makes Call effects. Sources: RocketMQ BrokerOuterAPI.registerBro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reference_impl.commands import PERM_READ, PERM_WRITE, RequestCode
 from reference_impl.delivery.topics import TopicTable
@@ -26,15 +27,13 @@ WAITING_MAX = 10_000
 """Answers that wait for a registration at once; ours. Further ones do not wait."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(Struct):
     outstanding: set[str]
     """Tokens of calls without an answer."""
     answers: list[Effect]
 
 
-@dataclass(slots=True)
-class Registrar:
+class Registrar(Struct):
     """Makes registrations and remembers which answers wait for them."""
 
     settings: BrokerSettings

@@ -6,7 +6,8 @@ The tables are in ``delivery`` and ``redelivery``, the messages in ``store``.
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reference_impl.broker.flushing import FlushWaiters
 from reference_impl.broker.registration import Registrar
@@ -23,8 +24,7 @@ from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
 
 
-@dataclass(slots=True)
-class BrokerState:
+class BrokerState(Struct):
     """All tables of one broker. Handlers read and change them; nobody else does."""
 
     settings: BrokerSettings

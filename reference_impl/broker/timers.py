@@ -6,7 +6,8 @@ Must not know what the jobs are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reference_impl.effects import Effect
 
@@ -14,15 +15,13 @@ Job = Callable[[int], list[Effect]]
 """Called with the time in ms."""
 
 
-@dataclass(slots=True)
-class _Timer:
+class _Timer(Struct):
     period_ms: int
     job: Job
     next_ms: int
 
 
-@dataclass(slots=True)
-class Timers:
+class Timers(Struct):
     """Periodic jobs. A late tick runs each overdue job once, and the grid stays where it was; a clock that is
     set back moves the grid."""
 

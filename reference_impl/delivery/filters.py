@@ -7,8 +7,9 @@ connections. Sources: RocketMQ FilterAPI, SubscriptionData, DefaultMessageFilter
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reference_impl.message import java_hash
 
@@ -21,8 +22,7 @@ Accept = Callable[[int], bool]
 """Whether a message with this tags code is wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subscription:
+class Subscription(Struct, frozen=True):
     """What one group wants of one topic."""
 
     topic: str

@@ -6,14 +6,14 @@ Must not know who is connected (``members`` does). Source: RocketMQ Subscription
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reference_impl.delivery.topics import DataVersion
 
 
-@dataclass(frozen=True, slots=True)
-class GroupConfig:
+class GroupConfig(Struct, frozen=True):
     """One consumer group's configuration."""
 
     name: str
@@ -58,8 +58,7 @@ class GroupConfig:
         )
 
 
-@dataclass(slots=True)
-class GroupTable:
+class GroupTable(Struct):
     """All configured groups of one broker. RocketMQ: SubscriptionGroupManager."""
 
     auto_create: bool

@@ -8,7 +8,8 @@ not read messages: it says *who* wakes, the pull handler runs them again. Source
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reference_impl.delivery.filters import Accept
 from reference_impl.frame import Command
@@ -17,8 +18,7 @@ HELD_MAX = 100_000
 """Held pulls at once; ours. One more is answered at once, as if it had not asked to be held."""
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPull:
+class HeldPull(Struct, frozen=True):
     """One waiting pull."""
 
     conn: int
@@ -32,8 +32,7 @@ class HeldPull:
     """Broker's clock; answered at the first scan at or after it."""
 
 
-@dataclass(slots=True)
-class HeldPulls:
+class HeldPulls(Struct):
     """All waiting pulls by queue."""
 
     waiting: dict[tuple[str, int], list[HeldPull]] = field(default_factory=dict)

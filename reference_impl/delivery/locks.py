@@ -7,7 +7,8 @@ lock is simply granted to the next who asks. Source: RocketMQ RebalanceLockManag
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 QueueKey = tuple[str, str, int]
 """Topic, broker name, queue id."""
@@ -15,8 +16,7 @@ LOCKS_MAX = 1_000_000
 """Locks held in memory at once; ours. The oldest expired ones are dropped when it is reached."""
 
 
-@dataclass(slots=True)
-class QueueLocks:
+class QueueLocks(Struct):
     """Who owns which queue, by group."""
 
     expiry_ms: int

@@ -8,14 +8,14 @@ others. Sources: RocketMQ ConsumerManager, ProducerManager, ClientHousekeepingSe
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reference_impl.delivery.filters import Subscription
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """One client on one connection."""
 
     client_id: str
@@ -26,8 +26,7 @@ class Client:
     version: int = 0
 
 
-@dataclass(slots=True)
-class ConsumerGroup:
+class ConsumerGroup(Struct):
     """The live side of a consumer group. RocketMQ: ConsumerGroupInfo."""
 
     consume_type: str = "CONSUME_PASSIVELY"
@@ -52,8 +51,7 @@ class ConsumerGroup:
         return changed
 
 
-@dataclass(frozen=True, slots=True)
-class ConsumerReport:
+class ConsumerReport(Struct, frozen=True):
     """What one heartbeat says about one consumer group."""
 
     group: str
@@ -63,8 +61,7 @@ class ConsumerReport:
     subscriptions: tuple[Subscription, ...]
 
 
-@dataclass(slots=True)
-class Members:
+class Members(Struct):
     """All live clients of one broker."""
 
     expiry_ms: int

@@ -6,15 +6,15 @@ Must not judge offsets against the store; handlers do. Source: RocketMQ Consumer
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 SEPARATOR = "@"
 """Between topic and group in the keys of ``consumerOffset.json``."""
 
 
-@dataclass(slots=True)
-class OffsetTable:
+class OffsetTable(Struct):
     """Offsets by (topic, group) and queue; each is the next offset to be read."""
 
     offsets: dict[tuple[str, str], dict[int, int]] = field(default_factory=dict)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from reference_impl.commands import (
     DLQ_PREFIX,
@@ -31,8 +32,7 @@ SCHEDULE_QUEUES = 18
 """Queues of the schedule topic: one per delay level of the default ladder; a longer ladder adds queues."""
 
 
-@dataclass(frozen=True, slots=True)
-class TopicConfig:
+class TopicConfig(Struct, frozen=True):
     """One topic of this broker, as ``topics.json`` and REGISTER_BROKER hold it."""
 
     name: str
@@ -68,8 +68,7 @@ class TopicConfig:
         )
 
 
-@dataclass(slots=True)
-class DataVersion:
+class DataVersion(Struct):
     """What a NameServer compares to see whether the topics changed. RocketMQ: DataVersion."""
 
     timestamp_ms: int = 0
@@ -101,8 +100,7 @@ def is_system(topic: str) -> bool:
     return topic in SYSTEM_TOPICS or topic.startswith(SYSTEM_PREFIX)
 
 
-@dataclass(slots=True)
-class TopicTable:
+class TopicTable(Struct):
     """All topics of one broker. RocketMQ: TopicConfigManager."""
 
     broker_name: str

@@ -7,13 +7,13 @@ from __future__ import annotations
 import errno
 import random
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from reference_impl.disk.base import File, check_name
 
 
-@dataclass(slots=True)
-class _Image:
+class _Image(Struct):
     """One file: what the page cache holds and what the disk holds."""
 
     cached: bytearray = field(default_factory=bytearray)

@@ -6,8 +6,9 @@ Must not contain any bug. The wrappers of the areas build on the two passing-on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect
@@ -35,8 +36,7 @@ def _same_core(core: Core, settings: CoreSettings) -> Core:
     return core
 
 
-@dataclass(frozen=True, slots=True)
-class Sabotage:
+class Sabotage(Struct, frozen=True):
     """One planted bug or legal oddity; the start applies its three wrappers where it makes disk, store and core."""
 
     name: str

@@ -6,8 +6,10 @@ Each class says what it breaks and which guarantee must catch it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reference_impl.commands import PULL_COMMIT_OFFSET, RETRY_PREFIX, RequestCode, ResponseCode
 from reference_impl.disk import Disk
@@ -66,8 +68,7 @@ class RedeliverForever(PassingCore):
         return super().request(now_ms, conn, peer, command)
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     peer: tuple[str, int]
     command: Command
     key: QueueOfGroup
@@ -140,8 +141,7 @@ class SkipMessageOnRebalance(PassingCore):
             self.given[key] = max(self.given.get(key, 0), offset)
 
 
-@dataclass(slots=True)
-class _Commits:
+class _Commits(Struct):
     """The last two different offsets committed to a queue."""
 
     latest: int
@@ -150,8 +150,7 @@ class _Commits:
     before: int | None = None
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     members: set[int] = field(default_factory=set)
     """Connections that were told of a change."""
     changes: int = 0

@@ -5,8 +5,9 @@ The class says what it breaks and which guarantee must catch it.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from reference_impl.broker.locks import encode_granted
 from reference_impl.commands import RequestCode, ResponseCode

@@ -6,8 +6,10 @@ Each class says what it breaks and which guarantee must catch it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, cast
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS
 from reference_impl.disk import Disk, FaultyDisk
@@ -80,8 +82,7 @@ class CorruptBody(Passing):
         return replace(message, body=message.body[:middle] + other + message.body[middle + 1 :])
 
 
-@dataclass(slots=True)
-class _HeldBack:
+class _HeldBack(Struct):
     message: Message
     now_ms: int
     host: Host

@@ -23,7 +23,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from reference_impl.disk import Disk, File
 from reference_impl.errors import RecordTooLargeError, StoreBusyError
@@ -39,8 +40,7 @@ _WINDOW_BYTES = 8 << 20
 """How much recovery reads at once; a longer record is read whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(Struct, frozen=True):
     """One file of the log."""
 
     start: int

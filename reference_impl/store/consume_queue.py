@@ -11,11 +11,11 @@ Clauses: sto-offset-dense, sto-offset-unique, sto-fifo-queue. Source: rocketmq C
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 
-@dataclass(slots=True)
-class ConsumeQueue:
+class ConsumeQueue(Struct):
     """Offsets ``min_offset`` to ``max_offset - 1`` of one queue, without gaps."""
 
     min_offset: int = 0

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from reference_impl.disk import Disk
 from reference_impl.errors import RecordError
@@ -38,8 +39,7 @@ _SPAN_FACTOR: Final = 4
 """Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(Struct, frozen=True):
     """Where a message was stored. Nothing here says that it is synced."""
 
     queue_offset: int
@@ -51,8 +51,7 @@ class Appended:
     """Bytes of the record."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """What a read found. RocketMQ: GetMessageResult."""
 
     status: str

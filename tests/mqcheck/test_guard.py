@@ -144,6 +144,15 @@ def test_what_was_forgotten_or_released_is_left_alone(tmp_path: Path) -> None:
     assert tmp_path.exists()
 
 
+def test_children_may_keep_what_they_compile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    guard = Guard()
+    try:
+        assert "PYTHONDONTWRITEBYTECODE" not in guard.environment()
+    finally:
+        guard.close()
+
+
 def test_a_stopped_process_is_seen_as_such() -> None:
     process = sleeper()
     process.send_signal(signal.SIGSTOP)

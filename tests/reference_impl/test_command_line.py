@@ -269,3 +269,11 @@ def test_a_taken_port_is_refused(start: Callable[..., Node]) -> None:
     assert status == 2
     assert "use another, or 0" in errors
     first.stop()
+
+
+def test_a_start_loads_neither_tls_nor_what_only_brokers_need() -> None:
+    code = "import sys, reference_impl.__main__; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "reference_impl.nameserver" in loaded
+    assert not loaded & {"ssl", "reference_impl.broker", "reference_impl.store", "reference_impl.disk"}

@@ -251,7 +251,7 @@ def test_one_sync_answers_all_that_waited_and_a_failed_one_is_tried_again() -> N
         log.gate.clear()
         for opaque in range(10):
             client.writer.write(encode(Command(1, opaque, fields={"do": "flush"})))
-        while len(core.waiting) < 10:  # noqa: ASYNC110 - the core is plain and has no event
+        while len(core.waiting) < 10:
             await asyncio.sleep(0.01)
         log.gate.set()
         assert sorted([(await client.next()).opaque for _ in range(10)]) == list(range(10))
@@ -269,7 +269,7 @@ def test_the_period_and_the_stop_sync_too() -> None:
     log = Log()
 
     async def body(core: EchoCore, server: Server, connect: Any) -> None:
-        while ("flushed", 10) not in core.told:  # noqa: ASYNC110 - the core is plain and has no event
+        while ("flushed", 10) not in core.told:
             await asyncio.sleep(0.01)
         assert log.syncs == 1
         log.appended_position = 30
