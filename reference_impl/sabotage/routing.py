@@ -15,7 +15,7 @@ from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
 from reference_impl.server import Core
 from reference_impl.settings import NameServerSettings
 
-EARLY_PART: Final = 10
+EARLY_PART: Final = 15
 """``expire-early`` removes a broker that was silent for this part of the expiry."""
 STALE_MS: Final = 500
 """How long ``stale-route-within-limit`` goes on listing a broker whose connection closed; ns-close allows seconds."""
@@ -55,9 +55,10 @@ class NeverExpire(PassingCore):
 
 
 class ExpireEarly(PassingCore):
-    """Removes a broker after a tenth of the expiry, between two of its registrations; ns-no-early-expire must catch it.
+    """Removes a broker after a fifteenth of the expiry, between two registrations; ns-no-early-expire must catch it.
 
-    The connection stays open: nothing but the route shows it.
+    Registration and scan periods leave it out for some time in each period, however they fall. The connection stays
+    open: nothing but the route shows it.
     """
 
     def __init__(self, inner: Core, expiry_ms: int) -> None:
@@ -135,7 +136,7 @@ SABOTAGES: Final = (
     ),
     Sabotage(
         "expire-early",
-        "removes a broker from routes after a tenth of its expiry",
+        "removes a broker from routes after a fifteenth of its expiry",
         "ns-no-early-expire",
         role="namesrv",
         wrap_core=_expire_early,

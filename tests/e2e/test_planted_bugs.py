@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mqcheck.specs import load_specs
 from reference_impl.sabotage import SABOTAGES
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
@@ -37,7 +38,9 @@ WITHOUT_MESSAGES = {
 
 
 def test_every_planted_bug_is_here() -> None:
-    assert {name: bug.guarantee for name, bug in SABOTAGES.items()} == {name: pair[0] for name, pair in CAUGHT.items()}
+    caught = {name: guarantee for name, (guarantee, _) in CAUGHT.items()}
+    assert {name: bug.guarantee for name, bug in SABOTAGES.items()} == caught
+    assert {name: guarantee.id for guarantee in load_specs() for name in guarantee.sabotage} == caught
 
 
 @pytest.mark.parametrize("bug", CAUGHT)
