@@ -178,13 +178,23 @@ class World:
             for node in self.cluster.brokers()
             if node.broker_id == 0 and (brokers is None or node.broker in brokers)
         ]
-        codes = await admin.create_topic(name, masters, queues=queues)
-        refused = {node: code for node, code in codes.items() if code != 0}
-        if refused:
-            raise HarnessError(f"topic {name} was not created: {refused} (0 is success, None no answer)")
+        await self._create(admin, name, set(masters), queues)
         for nameserver in self.cluster.nameservers():
             await self._wait_listed(admin, nameserver.name, name, set(masters))
         return name
+
+    async def _create(self, admin: Admin, topic: str, waiting: set[str], queues: int) -> None:
+        """A busy machine may answer late: ask again those brokers that did not answer; a refusal is final."""
+
+        async def created() -> bool:
+            codes = await admin.create_topic(topic, sorted(waiting), queues=queues)
+            refused = {node: code for node, code in codes.items() if code not in (0, None)}
+            if refused:
+                raise HarnessError(f"topic {topic} was refused: {refused} (0 is success); see the nodes' logs/")
+            waiting.difference_update(node for node, code in codes.items() if code == 0)
+            return not waiting
+
+        await self.wait_until(created, self.profile.ready_ms, f"{sorted(waiting)} to create {topic}")
 
     async def _wait_listed(self, admin: Admin, nameserver: str, topic: str, brokers: set[str]) -> None:
         async def listed() -> bool:

@@ -6,10 +6,9 @@ The same for all scenarios and both worlds; nothing is judged here.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from mqcheck.errors import HarnessError
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.client import Client
 from mqcheck.scenarios.base import POLL_MS, World
@@ -74,18 +73,20 @@ async def final_read(world: World) -> None:
     nodes = [node for node in world.cluster.brokers() if node.running]
     names = [node.name for node in world.cluster.nameservers()]
     addresses = [node.address for node in world.cluster.nameservers()]
+    patience_ms = world.profile.ready_ms
+    patient = replace(world.profile.client, request_timeout_ms=patience_ms, connect_timeout_ms=patience_ms)
     reader = Client(
         "reader",
         addresses,
         world.recorder,
-        world.profile.client,
+        patient,
         world.clock,
         world.rng("reader"),
         nameserver_names=names,
     )
     world.clients.append(reader)
     admin = Admin(reader, {node.name: node.address for node in nodes})
-    queues = [queue for node in nodes for queue in await _queues(admin, node)]
+    queues = [queue for node in nodes for queue in await _queues(world, admin, node)]
     await _stand_still(world, admin, queues)
     await _read(admin, {node.name: node for node in nodes}, queues)
     await world.close_clients()
@@ -102,10 +103,15 @@ async def _links_quiet(world: World) -> None:
     await world.wait_until(quiet, world.profile.ready_ms, "the clients' connections through the links to close")
 
 
-async def _queues(admin: Admin, node: Node) -> list[_Queue]:
-    topics = await admin.topics(node.name)
-    if topics is None:
-        raise HarnessError(f"{node.name} does not list its topics, so its queues cannot be read back; see logs/")
+async def _queues(world: World, admin: Admin, node: Node) -> list[_Queue]:
+    topics: dict[str, Any] = {}
+
+    async def listed() -> bool:
+        answer = await admin.topics(node.name)
+        topics.update(answer or {})
+        return answer is not None
+
+    await world.wait_until(listed, world.profile.ready_ms, f"{node.name} to list its topics, so that they can be read")
     own = BUILT_IN_TOPICS | {node.broker, node.settings.get("brokerClusterName")}
     return [
         _Queue(node.name, topic, queue)
@@ -122,7 +128,7 @@ async def _stand_still(world: World, admin: Admin, queues: list[_Queue]) -> None
     async def still() -> bool:
         before = list(seen)
         seen[:] = [await admin.max_offset(place.node, place.topic, place.queue) for place in queues]
-        if seen == before or not queues:
+        if seen == before and None not in seen:
             return True
         await asyncio.sleep(world.profile.still_ms / 1000)
         return False
