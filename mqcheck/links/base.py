@@ -157,6 +157,10 @@ class NetworkLike(Protocol):
         """What has passed the links matching `link`, summed up."""
         ...
 
+    async def connections(self, pattern: str = "*") -> Mapping[str, int]:
+        """Connections that are open now on the links that match, by link; much cheaper than `counters`."""
+        ...
+
     async def leak_check(self, allow: Collection[str] = ()) -> None:
         """Raises LinkError naming every connection to a server that does not come from its links.
 

@@ -89,6 +89,10 @@ class Meter:
                     if each.state == CLOSE_WAIT:
                         self._closing[path.link] = self._closing.get(path.link, 0) + 1
 
+    def connections(self, link: str) -> int:
+        """Open connections of one link as of the last sample."""
+        return self._open.get(link, 0)
+
     def counters(self, link: str, accepted: int = 0, ended: Mapping[str, int] | None = None) -> Counters:
         """Totals of one link as of the last sample.
 
@@ -112,7 +116,7 @@ class Meter:
             totals[key] += max(0, count - gone[key])
         return Counters(
             **totals,
-            connections=self._open.get(link, 0),
+            connections=self.connections(link),
             accepted=accepted,
             closing=self._closing.get(link, 0),
         )

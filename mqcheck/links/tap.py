@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mqcheck.history.recorder import Recorder
+    from mqcheck.links.frame_proxy import ConnectionWatcher
     from mqcheck.rocketmq.frame import Command
 
 REGISTER_BROKER: Final = 103
@@ -28,6 +31,31 @@ KINDS: Final = {
 
 OPEN_REGISTRATIONS_MAX: Final = 1024
 """Unanswered registrations remembered per connection (ours); older ones stay open in the history: unknown."""
+
+
+class RegistrationWatcher:
+    """Tells the network of a connection's registrations, and hands all that passes on to a tap's connection."""
+
+    def __init__(self, on_register: Callable[[Command], None], tap: ConnectionWatcher | None) -> None:
+        self._on_register = on_register
+        self._tap = tap
+
+    def request(self, command: Command) -> None:
+        """A request is about to be handed to the NameServer."""
+        if command.code == REGISTER_BROKER:
+            self._on_register(command)
+        if self._tap is not None:
+            self._tap.request(command)
+
+    def answer(self, command: Command) -> None:
+        """A response of the NameServer has been read."""
+        if self._tap is not None:
+            self._tap.answer(command)
+
+    def closed(self, by: str) -> None:
+        """The connection has ended."""
+        if self._tap is not None:
+            self._tap.closed(by)
 
 
 class RegistrationTap:

@@ -24,11 +24,11 @@ from mqcheck.errors import LinkError, PortTakenError
 from mqcheck.links import disturbance, ports, sockets
 from mqcheck.links.base import Counters, Direction
 from mqcheck.links.disturbance import Disturbance
-from mqcheck.links.frame_proxy import ConnectionWatcher, FrameProxy
+from mqcheck.links.frame_proxy import FrameProxy
 from mqcheck.links.leaks import Guarded, describe, leaks
 from mqcheck.links.meter import Meter, Path
 from mqcheck.links.proxies import LinkProxy, own_counts
-from mqcheck.links.tap import REGISTER_BROKER, RegistrationTap
+from mqcheck.links.tap import RegistrationTap, RegistrationWatcher
 
 if TYPE_CHECKING:
     from mqcheck.history.recorder import Recorder
@@ -90,8 +90,12 @@ class Network:
     Implements `NetworkLike`; made by the runner, closed by it before the recorder is.
     """
 
-    def __init__(self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck") -> None:
+    def __init__(
+        self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck", vip: bool = True
+    ) -> None:
+        """`vip`: whether a peer may use brokers' VIP ports, so that links to brokers have them from the start."""
         self._recorder = recorder
+        self._roles = (MAIN, VIP) if vip else (MAIN,)
         self._toxiproxy = server
         # Proxies of an earlier network with this prefix are still in the server's counts: names are used once.
         self._prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '-', prefix)}~{next(_serial)}"
@@ -205,13 +209,20 @@ class Network:
     async def heal_all(self) -> None:
         """See `NetworkLike`."""
         self._active.clear()
-        await self.heal("*")
+        async with self._laying:
+            await self._each(proxy.heal for proxy in self._proxies(self.links()))
+        self._stop_sampling()
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
     async def counters(self, link: str) -> Counters:
         """See `NetworkLike`."""
         return sum((await self._counts(self.links(link))).values(), Counters())
+
+    async def connections(self, pattern: str = "*") -> Mapping[str, int]:
+        """See `NetworkLike`."""
+        known = await self._sample()
+        return {name: self._meter.connections(name) if known else 0 for name in self.links(pattern)}
 
     async def leak_check(self, allow: Collection[str] = ()) -> None:
         """See `NetworkLike`."""
@@ -276,7 +287,7 @@ class Network:
             self._nameservers[link.server],
             to_peer=partial(self._to_peer, link.peer),
             to_server=partial(self._to_server, link.peer),
-            watch=partial(_Watcher, self, link),
+            watch=partial(self._watch, link),
             failed=self._failures.append,
         )
         upstream = await link.frame.start()
@@ -288,7 +299,7 @@ class Network:
             known = ", ".join([*self._nameservers, *self._brokers]) or "none"
             raise LinkError(f"{link.name}: {link.server} is no node of this network; known: {known}")
         lane = self._lanes.setdefault(link.peer, len(self._lanes)) % LANES_MAX
-        await self._lay(link, {role: real for role in (MAIN, VIP) if (real := broker.real(role))}, lane)
+        await self._lay(link, {role: real for role in self._roles if (real := broker.real(role))}, lane)
         if broker.ha_address is not None and link.peer in self._brokers:
             await self._lay(link, {HA: broker.ha_address}, lane)
 
@@ -327,6 +338,11 @@ class Network:
                         real = broker.real(role)
                         if real is not None:
                             await self._call(partial(proxy.lead_to, real))
+
+    def _watch(self, link: _Link) -> RegistrationWatcher:
+        recorder = self._recorder
+        tap = None if recorder is None else RegistrationTap(recorder, link.name, link.peer, link.server).connected()
+        return RegistrationWatcher(partial(self._registered, link), tap)
 
     def _registered(self, link: _Link, command: Command) -> None:
         """A broker told a NameServer where it is: from then on a route may name it."""
@@ -425,7 +441,8 @@ class Network:
                 for proxy in link.proxies.values()
             ]
             try:
-                table = await self._call(sockets.table)
+                local, remote = (_ports(path.listen for path in paths), _ports(path.upstream for path in paths))
+                table = await self._call(partial(sockets.table, local, remote))
             except LinkError:
                 return False
             owners = None
@@ -446,9 +463,10 @@ class Network:
             self._sampler = None
 
     async def _suspects(self, allow: Collection[str]) -> list[tuple[Guarded, sockets.Socket]]:
-        table = await self._call(sockets.table)
+        guarded = self._guarded()
+        table = await self._call(partial(sockets.table, (), _ports(each.address for each in guarded)))
         owners = await self._call(partial(sockets.owned, self._toxiproxy.pids))
-        return [entry for entry in leaks(table, owners, self._guarded()) if entry[1].local not in allow]
+        return [entry for entry in leaks(table, owners, guarded) if entry[1].local not in allow]
 
     def _guarded(self) -> list[Guarded]:
         pids = frozenset(self._toxiproxy.pids)
@@ -472,26 +490,5 @@ class Network:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
 
 
-class _Watcher:
-    """Hands what a frame proxy sees to the tap, and where a broker says it is to the network."""
-
-    def __init__(self, network: Network, link: _Link) -> None:
-        self._network = network
-        self._link = link
-        recorder = network._recorder
-        tap = None if recorder is None else RegistrationTap(recorder, link.name, link.peer, link.server)
-        self._tap: ConnectionWatcher | None = None if tap is None else tap.connected()
-
-    def request(self, command: Command) -> None:
-        if command.code == REGISTER_BROKER:
-            self._network._registered(self._link, command)
-        if self._tap is not None:
-            self._tap.request(command)
-
-    def answer(self, command: Command) -> None:
-        if self._tap is not None:
-            self._tap.answer(command)
-
-    def closed(self, by: str) -> None:
-        if self._tap is not None:
-            self._tap.closed(by)
+def _ports(addresses: Iterable[str]) -> set[int]:
+    return {int(address.rpartition(":")[2]) for address in addresses}

@@ -95,10 +95,10 @@ async def final_read(world: World) -> None:
 async def _links_quiet(world: World) -> None:
     """No client's connection is left on any link: nothing more can reach a broker."""
     own = tuple(f"{node.name}->" for node in world.cluster.brokers())
-    links = [link for link in world.network.links() if not link.startswith(own)]
 
     async def quiet() -> bool:
-        return not any([(await world.network.counters(link)).connections for link in links])
+        found = await world.network.connections()
+        return not any(count for link, count in found.items() if not link.startswith(own))
 
     await world.wait_until(quiet, world.profile.ready_ms, "the clients' connections through the links to close")
 

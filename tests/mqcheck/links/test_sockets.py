@@ -39,6 +39,9 @@ def test_bytes_states_and_owner_of_a_connection(family: socket.AddressFamily) ->
             assert (ours.remote, ours.state, ours.open) == (address, sockets.ESTABLISHED, True)
             assert (theirs.local, theirs.received) == (address, 1000)
             assert ours.acked <= 1001
+            port = listener.getsockname()[1]
+            assert {each.inode for each in sockets.table((), {port})} == {ours.inode}
+            assert {each.inode for each in sockets.table({port}, ())} == {theirs.inode}
             owners = sockets.owned([os.getpid(), 2**22 + 1])
             assert owners[ours.inode] == owners[theirs.inode] == os.getpid()
             client.shutdown(socket.SHUT_WR)
@@ -48,7 +51,7 @@ def test_bytes_states_and_owner_of_a_connection(family: socket.AddressFamily) ->
 
 
 def test_a_kernel_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(family: int) -> list[sockets.Socket]:
+    def refuse(family: int, wanted: object) -> list[sockets.Socket]:
         raise OSError(2, "No such file")
 
     monkeypatch.setattr(sockets, "_dump", refuse)

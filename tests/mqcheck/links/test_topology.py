@@ -204,6 +204,8 @@ def test_bytes_are_told_apart_by_link(toxiproxy: ToxiproxyServer, echo: Any, pee
             assert (counters.up_received, counters.down_received) == (7000, 7000)
             assert (await world.network.counters(LINK)).up_received == 400
             assert (await world.network.counters("*")).accepted == 2
+            assert await world.network.connections() == {LINK: 1, "consumer-1->broker-a": 1}
+            assert await world.network.connections("consumer-*") == {"consumer-1->broker-a": 1}
 
     run(toxiproxy, echo, peer, test)
 
@@ -247,6 +249,20 @@ def test_vip_port_stands_two_below_and_leads_to_the_vip_port(toxiproxy: Toxiprox
         assert "ha" not in proxies
 
     run(toxiproxy, echo, peer, test)
+
+
+def test_a_network_without_vip_lays_one_proxy_per_broker(toxiproxy: ToxiproxyServer) -> None:
+    async def go() -> None:
+        network = Network(None, toxiproxy, prefix="no vip", vip=False)
+        try:
+            await network.add_broker("broker-a", "broker-a", 0, "127.0.0.1:20000")
+            await network.broker_address("producer-1", "broker-a")
+            assert set(network._links[LINK].proxies) == {"main"}
+            assert await network.connections() == {LINK: 0}
+        finally:
+            await network.close()
+
+    asyncio.run(asyncio.wait_for(go(), 60))
 
 
 def test_close_is_idempotent_and_final(toxiproxy: ToxiproxyServer, echo: Any, peer: Any) -> None:
