@@ -101,7 +101,6 @@ SCENARIOS: Final = (
             "sto-recover-no-ghost",
             "con-alo",
             "con-offset-persist",
-            "con-restart-resume",
         ),
         run=_kill,
         seconds=9,
