@@ -79,6 +79,11 @@ def prepare_folder(run: Run, base: Path) -> None:
     import shutil
 
     folder = run.folder
+    if folder.resolve() == base.resolve():
+        raise SettingsError(
+            f"--mqcheck-report {folder} is also pytest's root folder; pytest takes a folder that exists for the place "
+            f"of the tests unless it is joined to its option: write --mqcheck-report={folder}"
+        )
     if folder.exists():
         strange = sorted(path.name for path in folder.iterdir() if path.name not in OWN_NAMES)
         if strange:

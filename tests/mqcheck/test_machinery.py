@@ -69,3 +69,9 @@ def test_concurrency_is_shared_among_workers() -> None:
     alone, shared = machinery.concurrency(settings(), 1), machinery.concurrency(settings(), 64)
     assert alone >= 3
     assert shared == 2
+
+
+def test_a_report_folder_that_pytest_took_for_its_root_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    run = machinery.new_run(settings(report=str(tmp_path)), tmp_path)
+    with pytest.raises(SettingsError, match=r"write --mqcheck-report="):
+        machinery.prepare_folder(run, tmp_path)
