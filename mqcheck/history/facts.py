@@ -1,8 +1,7 @@
 """Facts derived once per history and materialised: what was sent, stored, seen, handled and owed.
 
 Each fact is one statement; queries of guarantees build on them, so the judging rules are kept here once: an operation
-without an
-answer is neither happened nor not happened, and what is accused is accused by what surely was.
+without an answer is neither happened nor not happened, and what is accused is accused by what surely was.
 """
 
 from __future__ import annotations
@@ -39,22 +38,19 @@ WITH judged AS (
     FROM judged
 )
 SELECT s.op, s.process, s.invoked, s.returned, s.outcome, s.message, s.topic, s.mode, s.producer, s.producer_group,
-    s.worker,
-    s.unique_key, s.tag, s.keys, s.sharding_key, s.delay_level, s.delay_ms, s.transactional, s.wait_store, s.batch,
-        s.batch_index,
-    s.size, s.flag, s.body_digest, s.props_digest, s.code,
+    s.worker, s.unique_key, s.tag, s.keys, s.sharding_key, s.delay_level, s.delay_ms, s.transactional, s.wait_store,
+    s.batch, s.batch_index, s.size, s.flag, s.body_digest, s.props_digest, s.code,
     CASE WHEN f.message IS NULL THEN CASE WHEN s.mode IN ('oneway', 'raw') THEN 'maybe' ELSE 'absent' END
-         WHEN f.rank = 3 THEN 'acked' WHEN f.rank = 2 THEN 'kept' WHEN f.rank = 1 THEN 'maybe' ELSE 'absent' END AS
-         fate,
+         WHEN f.rank = 3 THEN 'acked' WHEN f.rank = 2 THEN 'kept' WHEN f.rank = 1 THEN 'maybe' ELSE 'absent'
+    END AS fate,
     CASE WHEN f.rank >= 2 THEN b.broker END AS broker,
     CASE WHEN f.rank >= 2 THEN b.node END AS node,
     CASE WHEN f.rank >= 2 THEN b.queue END AS queue,
     CASE WHEN f.rank >= 2 THEN b.queue_offset END AS queue_offset,
     CASE WHEN f.rank >= 2 THEN b.attempt END AS acked_attempt,
     CASE WHEN f.rank >= 2 THEN b.returned END AS acked_at,
-    coalesce(f.attempts, 0) AS attempts, coalesce(f.copies_min, 0) AS copies_min, coalesce(f.copies_max, 0) AS
-        copies_max,
-    coalesce(f.first_invoked, s.invoked) AS first_invoked
+    coalesce(f.attempts, 0) AS attempts, coalesce(f.copies_min, 0) AS copies_min,
+    coalesce(f.copies_max, 0) AS copies_max, coalesce(f.first_invoked, s.invoked) AS first_invoked
 FROM sends s
 LEFT JOIN fates f ON f.message = s.message
 LEFT JOIN best b ON b.message = s.message AND b.place = 1
@@ -65,9 +61,8 @@ unsent)."""
 _LOGGED: Final = """
 CREATE TABLE logged AS
 SELECT l.op, l.process, l.t, l.node, l.broker, l.topic, l.queue, l.queue_offset, l.physical_offset, l.message,
-    l.attempt,
-    l.unique_key, l.parsed, l.crc_ok, l.body_digest, l.props_digest, l.record_digest, l.flag, l.store_time, l.born_time,
-    l.reconsume_times, l.tag, l.keys, l.prepared_offset
+    l.attempt, l.unique_key, l.parsed, l.crc_ok, l.body_digest, l.props_digest, l.record_digest, l.flag,
+    l.store_time, l.born_time, l.reconsume_times, l.tag, l.keys, l.prepared_offset
 FROM final_log l
 SEMI JOIN (SELECT node, topic, queue FROM readings WHERE reading = 'final' AND master AND complete) r
     ON r.node = l.node AND r.topic = l.topic AND r.queue = l.queue
@@ -82,15 +77,13 @@ WITH said AS (
     FROM results WHERE kind = 'listener'
 ), back AS (
     SELECT delivery, min(CASE WHEN outcome = 'ok' THEN returned END) AS sent_back,
-        min(invoked) AS back_asked, max(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS back_ok, min(delay_level) AS
-            back_level
+        min(invoked) AS back_asked, max(CASE WHEN outcome = 'ok' THEN 1 ELSE 0 END) AS back_ok,
+        min(delay_level) AS back_level
     FROM results WHERE kind = 'send-back' GROUP BY delivery
 )
 SELECT d.op, d.process, d.t, d.pull, d.consumer_group, d.member, d.session, d.message, d.attempt, d.unique_key,
-    d.topic, d.origin_topic,
-    d.broker, d.node, d.queue, d.queue_offset, d.tag, d.reconsume_times, d.flag, d.crc_ok, d.body_digest,
-        d.props_digest, d.store_time,
-    d.born_time, coalesce(d.received, d.t) AS received,
+    d.topic, d.origin_topic, d.broker, d.node, d.queue, d.queue_offset, d.tag, d.reconsume_times, d.flag, d.crc_ok,
+    d.body_digest, d.props_digest, d.store_time, d.born_time, coalesce(d.received, d.t) AS received,
     min(d.reconsume_times) OVER (PARTITION BY d.consumer_group, d.topic, d.broker, d.queue, d.queue_offset, d.message)
         AS stored_reconsume, s.ended, s.result, b.sent_back, b.back_asked, b.back_level
 FROM deliveries d
@@ -112,13 +105,12 @@ _GOT_AT: Final = """
 CREATE TABLE got_at AS
 SELECT consumer_group, topic, broker, queue, queue_offset, min(received) AS first_at, min(t) AS called_at,
     min(message) AS message,
-    min(CASE WHEN result = 'success' THEN CASE WHEN sent_back < ended THEN sent_back ELSE ended END ELSE sent_back
-        END) AS done_at
+    min(CASE WHEN result = 'success' THEN CASE WHEN sent_back < ended THEN sent_back ELSE ended END
+             ELSE sent_back END) AS done_at
 FROM handled
 GROUP BY consumer_group, topic, broker, queue, queue_offset
 """
-"""Done: the listener said success, or a send-back was answered with success (the retry copy stands for it from then
-on)."""
+"""Done: the listener said success, or a send-back was answered with success: the retry copy stands for it then."""
 
 _PREFIX_DONE: Final = f"""
 CREATE TABLE prefix_done AS
@@ -150,15 +142,14 @@ SELECT topic, broker, queue, queue_offset, message, 'send answer' AS seen_by, re
 WHERE outcome = 'ok' AND batch IS NULL AND queue_offset IS NOT NULL AND message IN (
     SELECT message FROM sends WHERE delay_level = 0 AND delay_ms = 0 AND NOT transactional)
 UNION ALL
-SELECT topic, broker, queue, queue_offset, message, 'delivery', coalesce(received, t), op FROM deliveries WHERE
-    message IS NOT NULL
+SELECT topic, broker, queue, queue_offset, message, 'delivery', coalesce(received, t), op FROM deliveries
+WHERE message IS NOT NULL
 UNION ALL
 SELECT l.topic, l.broker, l.queue, l.queue_offset, l.message, 'reading ' || l.reading, l.t, l.op FROM final_log l
 SEMI JOIN (SELECT reading, node FROM readings WHERE master) r ON r.reading = l.reading AND r.node = l.node
 WHERE l.message IS NOT NULL
 """
-"""The answers to delayed, half and batched sends name another record, or only the first of several: they are no
-sightings."""
+"""Answers to delayed, half and batched sends are no sightings: they name another record, or the first of several."""
 
 _NODE_TROUBLE: Final = f"""
 CREATE TABLE node_trouble AS
@@ -179,11 +170,11 @@ _OWNED: Final = f"""
 CREATE TABLE owned AS
 WITH seen AS (
     SELECT consumer_group, member, max(t) AS t FROM (
-        SELECT consumer_group, member, max(coalesce(returned, invoked)) AS t FROM pulls WHERE member IS NOT NULL GROUP
-            BY ALL
+        SELECT consumer_group, member, max(coalesce(returned, invoked)) AS t FROM pulls
+        WHERE member IS NOT NULL GROUP BY ALL
         UNION ALL SELECT consumer_group, member, max(t) FROM members GROUP BY ALL
-        UNION ALL SELECT consumer_group, member, max(coalesce(returned, invoked)) FROM offsets WHERE member IS NOT
-            NULL GROUP BY ALL
+        UNION ALL SELECT consumer_group, member, max(coalesce(returned, invoked)) FROM offsets
+        WHERE member IS NOT NULL GROUP BY ALL
         UNION ALL SELECT consumer_group, member, max(coalesce(received, t)) FROM deliveries GROUP BY ALL
     ) acts GROUP BY consumer_group, member
 ), closed AS (
@@ -200,8 +191,7 @@ LEFT JOIN closed c ON c.consumer_group = s.consumer_group AND c.member = s.membe
 LEFT JOIN seen a ON a.consumer_group = s.consumer_group AND a.member = s.member
 WHERE s.kind = 'assigned'
 """
-"""From assigned to revoked or closed; a member that was killed has no end, only ``last_seen``: its last recorded
-act."""
+"""From assigned to revoked or closed; a member that was killed has no end, only ``last_seen``, its last act."""
 
 _MEDDLED: Final = """
 CREATE TABLE meddled AS
@@ -213,14 +203,15 @@ WHERE consumer_group IS NOT NULL AND (kind = 'reset' OR (kind = 'commit' AND mem
 _EXPECTED: Final = """
 CREATE TABLE expected AS
 WITH subscribed AS (
-    SELECT consumer_group, topic, min(t) AS since, max(CASE WHEN mode = 'broadcasting' THEN 1 ELSE 0 END) AS
-        broadcasting,
+    SELECT consumer_group, topic, min(t) AS since,
+        max(CASE WHEN mode = 'broadcasting' THEN 1 ELSE 0 END) AS broadcasting,
         max(CASE WHEN from_where = 'first' THEN 0 ELSE 1 END) AS skips_history
     FROM subscriptions GROUP BY consumer_group, topic
 ), places AS (
-    SELECT message, min(broker) AS broker, min(queue) AS queue, min(queue_offset) AS queue_offset
-    FROM logged WHERE message IS NOT NULL AND topic NOT LIKE '\\%%' ESCAPE '\\' GROUP BY message HAVING count(DISTINCT
-    broker) = 1
+    SELECT message, broker, queue, queue_offset FROM logged
+    WHERE message IS NOT NULL AND topic NOT LIKE '\\%%' ESCAPE '\\'
+    QUALIFY row_number() OVER (PARTITION BY message ORDER BY queue, queue_offset) = 1
+        AND min(broker) OVER (PARTITION BY message) = max(broker) OVER (PARTITION BY message)
 ), stored AS (
     SELECT s.message, s.topic, s.invoked, s.returned, s.fate, s.delay_level, s.delay_ms, s.transactional,
         coalesce(p.broker, s.broker) AS broker, coalesce(p.queue, s.queue) AS queue,
@@ -236,8 +227,8 @@ SELECT u.consumer_group, t.message, t.topic, t.broker, t.queue, t.queue_offset, 
 FROM stored t
 JOIN subscribed u ON u.topic = t.topic AND u.since < t.invoked AND u.broadcasting = 0
 JOIN selected c ON c.consumer_group = u.consumer_group AND c.message = t.message
-LEFT JOIN started g ON g.consumer_group = u.consumer_group AND g.topic = t.topic AND g.broker = t.broker AND g.queue =
-t.queue
+LEFT JOIN started g ON g.consumer_group = u.consumer_group AND g.topic = t.topic AND g.broker = t.broker
+    AND g.queue = t.queue
 WHERE t.topic NOT LIKE '\\%%' ESCAPE '\\' AND NOT t.transactional
     AND (u.skips_history = 0 OR g.first_pull < t.invoked)
 """
@@ -268,8 +259,7 @@ def make_facts(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _make_selected(connection: duckdb.DuckDBPyConnection) -> None:
-    """Messages for which all expressions that a group ever had for the topic are true: a change in mid-run accuses
-    nobody."""
+    """Messages for which every expression of a group for the topic is true: a change in mid-run accuses nobody."""
     rules = connection.execute(
         "SELECT DISTINCT consumer_group, topic, expression_type, expression FROM subscriptions"
     ).fetchall()

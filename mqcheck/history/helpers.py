@@ -1,13 +1,10 @@
 """Expands the judging helpers of queries in the syntax tree, so that they exist in every SQL engine.
 
 Helpers: ``ms(x)``, ``cfg(key)``, ``cfg_of(node, key)``, ``cfg_text(node, key)``, ``surely_before(a, b)``,
-``may_overlap(a, b)``,
-``within_fault(kind[, target], t)``, ``surely_in_fault(kind[, target], t)``, ``slack(t0, t1)``, ``worst_stall(t0,
-t1)``, ``tolerance()``,
-``phase_end(name)``.
-Every argument is put in parentheses, and expansion repeats until no helper is left: text substitution gets ``ms(d -
-1)`` and
-``ms(cfg(k))`` silently wrong.
+``may_overlap(a, b)``, ``within_fault(kind[, target], t)``, ``surely_in_fault(kind[, target], t)``, ``slack(t0, t1)``,
+``worst_stall(t0, t1)``, ``tolerance()``, ``phase_end(name)``.
+Every argument is put in parentheses, and expansion repeats until no helper is left: text substitution gets
+``ms(d - 1)`` and ``ms(cfg(k))`` silently wrong.
 """
 
 from __future__ import annotations
@@ -103,8 +100,7 @@ HELPERS: Final = (*_TEXTUAL, *_PAIRS, "tolerance")
 
 @lru_cache(maxsize=2048)
 def expand(query: str, tolerance_ms: int = 0) -> str:
-    """``query`` with every helper expanded, in
-    DuckDB's dialect. Raises SpecsError for a query that cannot be parsed."""
+    """``query`` with every helper expanded, in DuckDB's dialect; raises SpecsError when it cannot be parsed."""
     try:
         tree: Any = sqlglot.parse_one(query, dialect=DIALECT)
     except sqlglot.errors.SqlglotError as error:

@@ -263,8 +263,7 @@ def _make_tables(connection: duckdb.DuckDBPyConnection, streams: list[Stream], r
 
 
 def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed) -> None:
-    """Compare boots; where they differ, ``clocks`` points must say how to shift, and their error widens every
-    tolerance."""
+    """Compare boots; where they differ, ``clocks`` points say how to shift, and their error widens every tolerance."""
     connection.execute("CREATE TABLE clock_error (error_ns BIGINT)")
     boots = {stream.boot for stream in streams if stream.boot}
     error_ns = 0
@@ -286,8 +285,7 @@ def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Strea
 
 
 def _clock_offsets(routed: _Routed) -> dict[str, tuple[int, int]]:
-    """Boot → (offset, error bound) by its most exact ``clocks`` point; an error bound covers drift between start and
-    end."""
+    """Boot → (offset, error bound) by its most exact ``clocks`` point; the bound covers drift from start to end."""
     path = routed.path("clocks", "p")
     best: dict[str, tuple[int, int]] = {}
     rows = [json.loads(line) for line in path.read_bytes().splitlines()] if path else []

@@ -1,10 +1,8 @@
 """Puts every guarantee to one history and chooses its verdict.
 
 The rules, worst first: a violation without harness error is ``violated``; an undecidable row, too little evidence or
-a missing fault makes
-an aimed-at pair ``inconclusive``; the rest is ``held`` or neutral. What evidence looks like is
-    ``evidence``'s business, what a
-query means is the guarantee's.
+a missing fault makes an aimed-at pair ``inconclusive``; the rest is ``held`` or neutral. What evidence looks like is
+``evidence``'s business, what a query means is the guarantee's.
 """
 
 from __future__ import annotations
@@ -45,8 +43,7 @@ ENABLED_BY: Final[dict[str, tuple[str, ...]]] = {
     "slice": ("slice", "latency"),
     "restart": ("restart", "kill", "stop"),
 }
-"""Fault → capabilities of a target, any one of which makes it possible; others need the capability of their own
-name."""
+"""Fault → capabilities of a target, any one of which makes it possible; others need that of their own name."""
 
 
 @dataclass(slots=True)
@@ -60,13 +57,11 @@ class _Findings:
 
 
 def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[Verdict]:
-    """The verdict of every guarantee over the history in ``folder`` (``plan.json``, ``events/``), in the order of
-    ``specs``.
+    """The verdict of every guarantee over the history in ``folder`` (``plan.json``, ``events/``), in ``specs``' order.
 
     ``parquet``: also store the tables as judged in ``tables/``. A history that cannot be loaded makes every aimed-at
-    pair inconclusive
-    with a harness error. Raises HistoryError when the folder is no history. Called by the
-        judge's child and ``mqcheck check``.
+    pair inconclusive with a harness error. Raises HistoryError when the folder is no history. Called by the judge's
+    child and ``mqcheck check``.
     """
     plan = read_plan(folder)
     try:
@@ -218,13 +213,19 @@ def _choose(
         return _Judged(VIOLATED, reason, found.exercised, total, evidence)
     if not aimed:
         return _unaimed(guarantee, confirmed, found)
-    doubt = _doubt(plan, guarantee, confirmed, found)
+    doubt = _doubt(connection, plan, guarantee, confirmed, found)
     if doubt:
         return _Judged(INCONCLUSIVE, doubt, found.exercised)
     return _Judged(HELD, "", found.exercised)
 
 
-def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: frozenset[str], found: _Findings) -> str:
+def _doubt(
+    connection: duckdb.DuckDBPyConnection,
+    plan: PlanFile,
+    guarantee: Guarantee,
+    confirmed: frozenset[str],
+    found: _Findings,
+) -> str:
     """Why an aimed-at pair without violation is not held; empty when it is."""
     if plan.harness_error:
         return f"{HARNESS_ERROR}{plan.harness_error}"
@@ -233,8 +234,20 @@ def _doubt(plan: PlanFile, guarantee: Guarantee, confirmed: frozenset[str], foun
     if guarantee.needs and not confirmed & set(guarantee.needs):
         return f"none of the faults it needs ({', '.join(guarantee.needs)}) had a confirmed effect"
     if found.exercised < guarantee.enough:
-        return f"too little happened: {found.exercised} of the {guarantee.enough} pieces of evidence it needs"
+        text = f"too little happened: {found.exercised} of the {guarantee.enough} pieces of evidence it needs"
+        return text + _worst_stall(connection)
     return ""
+
+
+def _worst_stall(connection: duckdb.DuckDBPyConnection) -> str:
+    """The longest stall of the run as the end of a reason, where there was one; how much stalled in all beside it."""
+    row = connection.execute(
+        "SELECT arg_max(process, ended - began), max(ended - began) // 1000000, sum(ended - began) // 1000000 "
+        "FROM stalls"
+    ).fetchone()
+    if row is None or row[0] is None:
+        return ""
+    return f"; longest stall: {row[0]} {row[1]} ms, all together {row[2]} ms"
 
 
 def _unaimed(guarantee: Guarantee, confirmed: frozenset[str], found: _Findings) -> _Judged:

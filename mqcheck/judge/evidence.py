@@ -36,25 +36,24 @@ SELECT at_ns, op, what FROM (
     SELECT s.invoked AS at_ns, s.op, 'sends: ' || s.process || ' ' || coalesce(s.mode, '?') || ' to ' || s.topic
         || coalesce(' delay level ' || nullif(s.delay_level, 0), '') AS what FROM sends s WHERE s.message = $message
     UNION ALL
-    SELECT a.invoked, a.op, 'attempts: number ' || a.attempt || ' to ' || coalesce(a.broker, '?') || '/' ||
-        coalesce(CAST(a.queue AS VARCHAR), '?')
-        || ' ' || a.outcome || coalesce(' code ' || a.code, '') || coalesce(' offset ' || a.queue_offset, '')
-        || coalesce(' after ' || ((a.returned - a.invoked) // 1000000) || ' ms', '') FROM attempts a WHERE a.message =
-            $message
+    SELECT a.invoked, a.op, 'attempts: number ' || a.attempt || ' to ' || coalesce(a.broker, '?') || '/'
+        || coalesce(CAST(a.queue AS VARCHAR), '?') || ' ' || a.outcome
+        || coalesce(' code ' || a.code, '') || coalesce(' offset ' || a.queue_offset, '')
+        || coalesce(' after ' || ((a.returned - a.invoked) // 1000000) || ' ms', '')
+        FROM attempts a WHERE a.message = $message
     UNION ALL
-    SELECT coalesce(d.received, d.t), d.op, 'deliveries: ' || coalesce(d.consumer_group, '?') || ' ' ||
-        coalesce(d.member, '?') || ' from '
-        || coalesce(d.topic, '?') || ' ' || coalesce(d.broker, '?') || '/' || coalesce(CAST(d.queue AS VARCHAR), '?')
-            || ' offset '
-        || coalesce(CAST(d.queue_offset AS VARCHAR), '?') || ' reconsume ' || d.reconsume_times FROM deliveries d
-            WHERE d.message = $message
+    SELECT coalesce(d.received, d.t), d.op, 'deliveries: ' || coalesce(d.consumer_group, '?') || ' '
+        || coalesce(d.member, '?') || ' from ' || coalesce(d.topic, '?') || ' ' || coalesce(d.broker, '?') || '/'
+        || coalesce(CAST(d.queue AS VARCHAR), '?') || ' offset ' || coalesce(CAST(d.queue_offset AS VARCHAR), '?')
+        || ' reconsume ' || d.reconsume_times
+        FROM deliveries d WHERE d.message = $message
     UNION ALL
-    SELECT r.invoked, r.op, 'results: ' || r.kind || coalesce(' ' || r.result, '') || ' ' || r.outcome ||
-        coalesce(' code ' || r.code, '')
+    SELECT r.invoked, r.op, 'results: ' || r.kind || coalesce(' ' || r.result, '') || ' ' || r.outcome
+        || coalesce(' code ' || r.code, '')
         FROM results r WHERE r.delivery IN (SELECT d.op FROM deliveries d WHERE d.message = $message)
     UNION ALL
-    SELECT l.t, l.op, 'final_log: ' || l.reading || ' ' || l.topic || ' ' || coalesce(l.broker, '?') || '/' ||
-        coalesce(CAST(l.queue AS VARCHAR), '?')
+    SELECT l.t, l.op, 'final_log: ' || l.reading || ' ' || l.topic || ' ' || coalesce(l.broker, '?') || '/'
+        || coalesce(CAST(l.queue AS VARCHAR), '?')
         || ' offset ' || coalesce(CAST(l.queue_offset AS VARCHAR), '?') || coalesce(' attempt ' || l.attempt, '')
         FROM final_log l WHERE l.message = $message
 ) life ORDER BY at_ns, op
@@ -64,8 +63,7 @@ SELECT at_ns, op, what FROM (
 def condense(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> list[dict[str, Any]]:
-    """The first rows by time as dictionaries, each with ``life``: what the streams say about its message or
-    operation."""
+    """The first rows by time as dictionaries, each with ``life``: the streams about its message or operation."""
     place = next((columns.index(name) for name in _TIME_COLUMNS if name in columns), None)
 
     def key(row: Sequence[Any]) -> tuple[bool, int, str]:

@@ -1,7 +1,7 @@
 """Sees from its syntax that a query can bring nothing, because a table it must find rows in is empty.
 
-Most of a small
-history's judging is planning queries; a scenario leaves many tables empty, so this saves much and changes no answer.
+Most of a small history's judging is planning queries; a scenario leaves many tables empty, so this saves much and
+changes no answer.
 """
 
 from __future__ import annotations

@@ -18,8 +18,7 @@ from mqcheck.specs import Specs
 
 
 def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
-    """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}``; return at the end
-    of input."""
+    """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}`` until input ends."""
     warm_up(specs)
     for line in lines:
         if not line.strip():
@@ -38,8 +37,7 @@ def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
 
 
 def warm_up(specs: Specs) -> None:
-    """Expand all queries once, before the first history comes: the expansion is kept, and a broken query is found
-    early enough."""
+    """Expand all queries before the first history comes: the expansion is kept, and a broken query is found early."""
     for guarantee in specs:
         texts = (
             f"SELECT {guarantee.applies}",

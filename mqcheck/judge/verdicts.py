@@ -70,8 +70,7 @@ class Verdict:
 
 
 def worst(verdicts: Iterable[str]) -> str:
-    """The worst of some verdicts: violated, inconclusive, held, not exercised, not applicable. None at all: not
-    exercised."""
+    """The worst of some verdicts, in the order of WORST_FIRST; none at all: not exercised."""
     present = set(verdicts)
     unknown = present - set(WORST_FIRST)
     if unknown:

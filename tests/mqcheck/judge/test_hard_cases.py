@@ -145,3 +145,37 @@ def test_a_kill_whose_healing_was_stamped_late_excuses_no_lost_route(
         history.rows.remove(route)
     verdict = judged(history, specs, tmp_path, "ns-restart-heal")
     assert verdict.verdict == VIOLATED, verdict.reason
+
+
+def test_a_message_not_delivered_for_want_of_time_is_undecided_and_names_the_stall(
+    history: History, specs: Specs, tmp_path: Path
+) -> None:
+    (attempt,) = history.find("attempts", topic="T", broker="broker-b", queue=0, queue_offset=7)
+    message = attempt.get("message")
+    history.remove("deliveries", message=message, consumer_group="g1")
+    history.remove("offsets", lambda row: (row.get("value") or 0) > 7, kind="commit", consumer_group="g1")
+    stall(history, 27_500, 35_500)
+    verdict = judged(history, specs, tmp_path, "con-alo")
+    assert verdict.verdict == INCONCLUSIVE
+    assert verdict.reason.startswith("1 messages not delivered yet")
+    assert verdict.reason.endswith("stall: kit 8000 ms")
+
+
+def test_too_little_names_the_longest_stall(history: History, specs: Specs, tmp_path: Path) -> None:
+    history.remove("replies")
+    stall(history, 100, 900)
+    stall(history, 1_000, 1_100)
+    verdict = judged(history, specs, tmp_path, "prt-opaque")
+    assert verdict.reason == (
+        "too little happened: 0 of the 20 pieces of evidence it needs; longest stall: kit 800 ms, all together 900 ms"
+    )
+
+
+def test_two_copies_in_one_broker_stand_in_one_place_each(history: History, tmp_path: Path) -> None:
+    (attempt,) = history.find("attempts", topic="T", broker="broker-b", queue=0, queue_offset=7)
+    history.record(attempt.get("message"), ("T", "broker-b", 1), 2, 1)
+    history.write(tmp_path)
+    connection = load(tmp_path)
+    query = "SELECT DISTINCT queue, queue_offset FROM expected WHERE message = ?"
+    assert connection.execute(query, [attempt.get("message")]).fetchall() == [(0, 7)]
+    connection.close()
