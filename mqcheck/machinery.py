@@ -75,10 +75,22 @@ def new_run(settings: Settings, base: Path) -> Run:
 
 
 def prepare_folder(run: Run, base: Path) -> None:
-    """Makes the run's folder; an earlier run's leavings are cleared, anybody else's files are a SettingsError."""
+    """Makes the run's folder; an earlier run's leavings are cleared.
+
+    Raises SettingsError for anybody else's files and for a folder that cannot be made or written to.
+    """
+    try:
+        _prepare(run.folder, base)
+    except OSError as error:
+        raise SettingsError(
+            f"the run's folder {run.folder} cannot be used ({error.strerror or error}): "
+            "name one that can be written to with --mqcheck-report DIR"
+        ) from error
+
+
+def _prepare(folder: Path, base: Path) -> None:
     import shutil
 
-    folder = run.folder
     if folder.resolve() == base.resolve():
         raise SettingsError(
             f"--mqcheck-report {folder} is also pytest's root folder; pytest takes a folder that exists for the place "

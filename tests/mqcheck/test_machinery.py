@@ -41,6 +41,15 @@ def test_the_folder_is_made_and_only_our_own_leavings_are_cleared(tmp_path: Path
     assert (run.folder / "thesis.tex").exists()
 
 
+@pytest.mark.parametrize("below", ["file", "file/report"])
+def test_a_folder_that_cannot_be_used_is_told_with_the_way_out(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    run = machinery.new_run(settings(report=str(tmp_path / below)), tmp_path)
+    with pytest.raises(SettingsError, match=r"cannot be used \(Not a directory\): name one that can be written to"):
+        machinery.prepare_folder(run, tmp_path)
+    assert (tmp_path / "file").read_text() == "not a folder"
+
+
 def test_the_kit_is_asked_for_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     machinery.require_kit()
     monkeypatch.setattr(machinery, "KIT_MODULES", ("json", "no_such_module"))
