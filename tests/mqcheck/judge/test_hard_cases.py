@@ -179,3 +179,21 @@ def test_two_copies_in_one_broker_stand_in_one_place_each(history: History, tmp_
     query = "SELECT DISTINCT queue, queue_offset FROM expected WHERE message = ?"
     assert connection.execute(query, [attempt.get("message")]).fetchall() == [(0, 7)]
     connection.close()
+
+
+@pytest.mark.parametrize(("others", "verdict"), [(3, VIOLATED), (2, INCONCLUSIVE)])
+def test_a_code_that_is_never_answered_while_others_are_is_silence(
+    history: History, specs: Specs, tmp_path: Path, others: int, verdict: str
+) -> None:
+    history.remove("replies")
+    silent = {"outcome": "none", "answers": 0}
+    for at in range(20_000, 22_000, 500):
+        history.span(
+            "replies", at, at + 400, silent, probe="unknown-code", node="broker-b", request_code=9_999, encoding="json"
+        )
+        for number in range(others):
+            answer = {"answers": 1, "code": 0}
+            history.span(
+                "replies", at + number, at + 300, answer, probe="max", node="broker-b", request_code=30, encoding="json"
+            )
+    assert judged(history, specs, tmp_path, "prt-unknown-code").verdict == verdict
