@@ -31,11 +31,13 @@ def check(folder: Path) -> tuple[int, Any]:
     return done.returncode, without_times(json.loads(done.stdout))
 
 
-def test_a_healthy_run(healthy: Path) -> None:
-    status, again = check(healthy)
+@pytest.mark.parametrize("scenario", ["steady", "broker-kill"])
+def test_one_history_of_a_healthy_run(healthy: Path, scenario: str) -> None:
+    _, again = check(healthy / "history" / scenario)
     stored = without_times(json.loads((healthy / "report.json").read_text(encoding="utf-8")))
-    assert again == stored
-    assert f"status {status}\n" == (healthy.parent / "output").read_text(encoding="utf-8")[: len(f"status {status}\n")]
+    assert again["verdicts"] == [each for each in stored["verdicts"] if each["scenario"] == scenario]
+    assert again["scenarios"] == [each for each in stored["scenarios"] if each["name"] == scenario]
+    assert again["run"] == stored["run"]
 
 
 def test_a_run_with_a_violation(play: Callable[..., Any]) -> None:
