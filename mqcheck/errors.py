@@ -6,6 +6,7 @@
     ├── UserError            somebody gave us something we cannot use: exit status 4
     │   ├── SpecsError       an entry of specs/ breaks the rules of specs/README.md
     │   ├── SettingsError    an unknown option, target, scenario or value
+    │   │   └── RefusedError     a node refused what it was started with, in its own words
     │   ├── MissingToolError a program or package that is needed is not there
     │   └── HistoryError     a folder that is not a history, or one of another format
     ├── HarnessError         the kit itself failed: never a verdict on the broker, exit status 7
@@ -40,6 +41,10 @@ class SpecsError(UserError):
 
 class SettingsError(UserError):
     """An unknown option, target, scenario or value."""
+
+
+class RefusedError(SettingsError):
+    """A node refused what it was started with: an unknown planted bug, an impossible property."""
 
 
 class MissingToolError(UserError):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from mqcheck.clock import Clock, RealClock
-from mqcheck.errors import MqcheckError
+from mqcheck.errors import MqcheckError, RefusedError
 from mqcheck.faults.base import FaultControl, Ground
 from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder, StallWatch
@@ -97,7 +97,8 @@ async def run_scenario(
     """Run a scenario once and leave its history in `folder` (made if need be, must hold no history).
 
     Called by the session, in any thread's loop. Never raises for what goes wrong on the way: that is `harness_error`
-    in plan.json. Cancelling it takes everything down before CancelledError goes on.
+    in plan.json; but RefusedError when a node refused what the user had asked for. Cancelling it takes everything down
+    before CancelledError goes on.
     """
     plan = _PlanFile(folder / "plan.json", _plan(scenario, target, profile, seed, run, sabotage, odd, replay))
     plan.write()
@@ -117,6 +118,8 @@ async def run_scenario(
         trouble = f"broken off after {profile.scenario_ms} ms: {_describe(error)}"
     except Exception as error:  # whatever it is, the history says so and the others go on
         trouble = _describe(error)
+        if (refused := _refusal(error)) is not None:
+            raise refused from error
     finally:
         watch.stop()
         recorder.close()
@@ -220,6 +223,13 @@ def _plan(
         "seconds": None,
         "harness_error": None,
     }
+
+
+def _refusal(error: BaseException) -> RefusedError | None:
+    """The refusal in an error or group of errors, if there is one."""
+    if isinstance(error, BaseExceptionGroup):
+        return next((found for inner in error.exceptions if (found := _refusal(inner)) is not None), None)
+    return error if isinstance(error, RefusedError) else None
 
 
 def _describe(error: BaseException) -> str:

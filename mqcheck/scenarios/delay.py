@@ -33,7 +33,7 @@ SCENARIOS: Final = (
     Scenario(
         name="delay",
         summary="Catches delayed messages that are delivered too early, changed or never.",
-        aims=("dly-not-early",),
+        aims=("dly-not-early", "dly-alo"),
         run=_run,
         seconds=7,
     ),

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mqcheck.errors import NodeError
+from mqcheck.errors import NodeError, RefusedError
 from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
@@ -36,6 +36,9 @@ STOP_SECONDS_MAX: Final = 10.0
 
 CONTROL_SECONDS_MAX: Final = 5.0
 """How long an answer on the control channel may take. Ours."""
+
+UNUSABLE_SETTING: Final = 2
+"""Exit status by which the reference says that it cannot use what it was started with."""
 
 ROOT: Final = Path(__file__).parents[2]
 """Where both packages lie: the children's working folder, so that they are found in a checkout too."""
@@ -307,8 +310,9 @@ class ReferenceNode:
         if self._control is not None:
             self._control.close()
         if self._ready is not None and not self._ready.done() and self._process is not None:
+            kind = RefusedError if code == UNUSABLE_SETTING else NodeError
             self._ready.set_exception(
-                NodeError(f"{self.name} ended with status {code} before it was ready: {self._process.log_tail()}")
+                kind(f"{self.name} ended with status {code} before it was ready: {self._process.log_tail()}")
             )
 
     def _ending(self, how: str) -> WatchedProcess:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mqcheck.errors import HarnessError
+from mqcheck.errors import HarnessError, NodeError, RefusedError
 from mqcheck.faults.process import Kill, Pause
 from mqcheck.guard import MARK_VARIABLE, Guard, start_time
 from mqcheck.links.toxiproxy import ToxiproxyServer
@@ -194,6 +194,16 @@ def test_a_background_failure_ends_the_scenario(rig: Rig) -> None:
     assert rig.plan["harness_error"] == "the probe broke"
 
 
+def test_what_a_node_refuses_is_the_users_to_mend(rig: Rig) -> None:
+    async def run(world: World) -> None:
+        raise ExceptionGroup("starts", [NodeError("another"), RefusedError("--sabotage 'nonsense' is unknown")])
+
+    with pytest.raises(RefusedError, match="nonsense"):
+        asyncio.run(rig.play(scenario(run)))
+    assert "nonsense" in rig.plan["harness_error"]
+    assert rig.running() == []
+
+
 def test_cancelling_takes_everything_down(rig: Rig) -> None:
     worlds: list[World] = []
 
@@ -240,9 +250,10 @@ def test_kill_9_of_the_runner_leaves_no_process_and_no_store(tmp_path: Path) -> 
     assert not (tmp_path / "history" / "nodes").exists()
 
 
-def test_a_deployment_that_does_not_start_is_a_harness_error(rig: Rig) -> None:
+def test_a_deployment_that_its_nodes_refuse_leaves_nothing_running(rig: Rig) -> None:
     bad = Deployment(brokers=(BrokerSpec("broker-a", {"nonsense": 1}),))
-    asyncio.run(rig.play(scenario(loaded, deployment=bad)))
+    with pytest.raises(RefusedError, match="nonsense"):
+        asyncio.run(rig.play(scenario(loaded, deployment=bad)))
     assert "nonsense" in rig.plan["harness_error"]
     assert rig.running() == []
 

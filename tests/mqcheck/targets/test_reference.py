@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mqcheck.errors import FaultError, NodeError
+from mqcheck.errors import FaultError, NodeError, RefusedError
 from mqcheck.guard import start_time
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
 from mqcheck.targets.reference import ReferenceCluster, ReferenceNode, ReferenceTarget, broker_node_name
@@ -126,7 +126,7 @@ def test_a_refused_start_shows_the_log_and_leaves_nothing(opening: Opening) -> N
     bad = Deployment(brokers=(BrokerSpec("broker-a", {"flushDiskTyp": "SYNC_FLUSH"}),))
 
     async def go() -> None:
-        with pytest.raises(NodeError, match=r"(?s)broker-a ended with status \d+ before it was ready.*flushDiskTyp"):
+        with pytest.raises(RefusedError, match=r"(?s)broker-a ended with status 2 before it was ready.*flushDiskTyp"):
             await ReferenceTarget().open(bad, opening)
 
     asyncio.run(go())
