@@ -6,8 +6,6 @@ run; judging is done afterwards, outside the loop.
 
 from __future__ import annotations
 
-import asyncio
-import gc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +16,7 @@ from mqcheck.links.sim_network import SimNetwork
 from mqcheck.profile import Profile
 from mqcheck.runner import Stage, run_scenario
 from mqcheck.scenarios.base import Scenario
-from mqcheck.targets.sim import SimClock, SimTarget, sim_loop
+from mqcheck.targets.sim import SimClock, SimTarget, end_loop, sim_loop
 from mqcheck.workloads.sim_launcher import SimLauncher
 
 LATENCY_SECONDS: Final = (0.000_05, 0.000_2)
@@ -30,7 +28,7 @@ class Simulated:
     """What one simulation came to."""
 
     trace_hash: str
-    """Equal for two runs that made the same decisions in the same order."""
+    """Equal for two runs that made the same decisions in the same order; empty if not asked for."""
     virtual_seconds: float
     """How long it took for those inside."""
 
@@ -42,7 +40,7 @@ def sim_stage(loop: Any, seed: int) -> Stage:
     def network(recorder: Recorder, prefix: str) -> NetworkLike:
         return SimNetwork(loop, recorder, f"{seed}/{prefix}")
 
-    return Stage(SimClock(loop), None, network, lambda: SimLauncher(loop))
+    return Stage(SimClock(loop), None, network, lambda: SimLauncher(loop), stalls=False)
 
 
 def simulate(
@@ -54,28 +52,28 @@ def simulate(
     run: str = "sim",
     sabotage: str | None = None,
     odd: str | None = None,
+    hashed: bool = False,
 ) -> Simulated:
     """Run a scenario once and leave its history in `folder`; see `run_scenario`. Blocks; no loop may be running.
+
+    `hashed`: also the trace's hash, which takes about two seconds per million events.
 
     Raises MissingToolError where there is no simloop, and whatever escaped into the loop's exception handler.
     """
     loop = sim_loop(seed)
     try:
         work = run_scenario(
-            scenario, SimTarget(), profile, seed, folder, run=run, stage=sim_stage(loop, seed), sabotage=sabotage, odd=odd
+            scenario,
+            SimTarget(),
+            profile,
+            seed,
+            folder,
+            run=run,
+            stage=sim_stage(loop, seed),
+            sabotage=sabotage,
+            odd=odd,
         )
         loop.run_until_complete(work)
-        return Simulated(loop.trace_hash(), loop.time())
+        return Simulated(loop.trace_hash() if hashed else "", loop.time())
     finally:
-        _end(loop)
-
-
-def _end(loop: Any) -> None:
-    """Let what a failed run left behind unwind, then close."""
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-    loop.close()
-    gc.collect()
+        end_loop(loop)

@@ -21,8 +21,8 @@ from mqcheck.links.frame_proxy import (
     PENDING_MAX,
     ConnectionWatcher,
 )
-from mqcheck.links.relay import Relay, Trouble
 from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
+from mqcheck.links.sim_relay import Relay, Trouble
 from mqcheck.links.tap import RegistrationTap
 from mqcheck.rocketmq.frame import decode
 
@@ -158,6 +158,10 @@ class SimNetwork:
         """See `NetworkLike`."""
         return sum(self._counts(self.links(link)).values(), Counters())
 
+    async def connections(self, pattern: str = "*") -> Mapping[str, int]:
+        """See `NetworkLike`."""
+        return {name: len(self._relays[name].connections) for name in self.links(pattern)}
+
     async def leak_check(self, allow: Collection[str] = ()) -> None:
         """See `NetworkLike`; a node notes who asks it, so what never asked anything is not seen."""
         allowed = {address.rpartition(":")[0] for address in allow}
@@ -253,15 +257,15 @@ class FrameEditor:
         self._down = FrameCutter()
 
     def upwards(self, data: bytes) -> bytes:
-        """See `relay.Editor`."""
+        """See `sim_relay.Editor`."""
         return self._each(self._up, data, self._upwards)
 
     def downwards(self, data: bytes) -> bytes:
-        """See `relay.Editor`."""
+        """See `sim_relay.Editor`."""
         return self._each(self._down, data, self._downwards)
 
     def closed(self, by: str) -> None:
-        """See `relay.Editor`."""
+        """See `sim_relay.Editor`."""
         self._watcher.closed(by)
 
     @staticmethod

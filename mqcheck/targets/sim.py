@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import importlib.util
 import random
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
@@ -63,11 +63,22 @@ class SimClock:
 
 def sim_loop(seed: int) -> Any:
     """A new simulated loop; raises MissingToolError where there is no simloop."""
-    if sys.version_info < (3, 12) or importlib.util.find_spec("simloop") is None:
+    if importlib.util.find_spec("simloop") is None:
         raise MissingToolError(f"the simulation needs simloop, and this Python has none: {WAY_OUT}")
     from simloop import SimLoop
 
     return SimLoop(seed)
+
+
+def end_loop(loop: Any) -> None:
+    """Let what a run left behind unwind, then close its loop and drop what hung on it, here and now."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.close()
+    gc.collect()
 
 
 class SimTarget:

@@ -57,7 +57,7 @@ class MemoryDisk:
         for name, image in list(self._images.items()):
             kept = bytearray() if image.durable is None else image.durable
             before = len(image.cached)
-            if torn and before > len(kept):
+            if torn and image.dirty and before > len(kept):  # a replaced file is whole in either version
                 kept += image.cached[len(kept) : rng.randint(len(kept), before)]
             lost += max(0, before - len(kept))
             if image.durable is None and not kept:

@@ -110,7 +110,7 @@ class Relay:
             self.down.sent,
             len(self.connections),
             self.accepted,
-            sum(wire.half_closed for wire in self.connections),
+            sum(wire.ended_by is not None for wire in self.connections),
         )
 
     def open(self) -> None:
@@ -141,7 +141,7 @@ class Relay:
             self.refuse()
             self.abort()
         for wire in list(self.connections):
-            wire.disturbed(trouble)
+            wire.disturbed()
 
     def heal(self, only: str | None = None) -> None:
         """Suffer no more (with `only`: no more of that verb); what was held goes on."""
@@ -180,14 +180,10 @@ class Wire:
         self.server: asyncio.Transport | None = None
         self.up = Pipe(self, "up")
         self.down = Pipe(self, "down")
-        self._sides_open = 1
-        self._connecting: asyncio.Task[None] | None = None
-        self._ended_by: str | None = None
-
-    @property
-    def half_closed(self) -> bool:
-        """Whether one side has closed and the other is still held open."""
-        return self._ended_by is not None
+        self.ended_by: str | None = None
+        """The side that closed first."""
+        self._open = {"peer"}
+        self._aborted = False
 
     def accepted(self, transport: asyncio.Transport) -> None:
         """The peer has connected: connect to the server."""
@@ -195,7 +191,8 @@ class Wire:
         self.peer = self.down.sink = transport
         relay.accepted += 1
         relay.connections.add(self)
-        self._connecting = relay.host.create_task(self._connect())
+        self._open.add("server")  # until it is known to be closed, refused or too late
+        relay.host.create_task(self._connect())
 
     async def _connect(self) -> None:
         host, port = split_address(self.relay.upstream(self.distance))
@@ -203,40 +200,40 @@ class Wire:
             async with asyncio.timeout(CONNECT_SECONDS_MAX):
                 await self.relay.loop.create_connection(lambda: _ServerSide(self), host, port)
         except (OSError, TimeoutError):
-            self.lost("server", opened=False)
+            self.lost("server")
 
     def connected(self, transport: asyncio.Transport) -> None:
         """The server is there."""
-        self._sides_open += 1
         self.server = self.up.sink = transport
-        self.up.pump()
+        if self._aborted:
+            transport.abort()
+        else:
+            self.up.pump()
 
-    def lost(self, by: Literal["peer", "server"], *, opened: bool = True) -> None:
+    def lost(self, by: Literal["peer", "server"]) -> None:
         """One side has closed: the other is closed after what is on its way to it."""
-        self._ended_by = self._ended_by or by
-        self._sides_open -= opened
-        (self.up if by == "peer" else self.down).end()
-        if self._sides_open == 0 and not self.up.waiting:
-            self.over()
-
-    def over(self) -> None:
-        """Both sides are gone and nothing is on its way."""
+        self.ended_by = self.ended_by or by
+        self._open.discard(by)
+        if self._open:
+            (self.up if by == "peer" else self.down).end()
+            return
+        self.up.lose()
+        self.down.lose()
         if self in self.relay.connections:
             self.relay.connections.discard(self)
             if self.editor is not None:
-                self.editor.closed(self._ended_by or "us")
+                self.editor.closed(self.ended_by)
 
     def abort(self) -> None:
         """Reset both sides; what is on its way is lost."""
-        if self._connecting is not None:
-            self._connecting.cancel()
+        self._aborted = True
         for pipe in (self.up, self.down):
             pipe.lose()
         for transport in (self.peer, self.server):
             if transport is not None:
                 transport.abort()
 
-    def disturbed(self, trouble: Trouble) -> None:
+    def disturbed(self) -> None:
         """A verb begins."""
         for pipe in (self.up, self.down):
             pipe.counted = 0
@@ -251,7 +248,7 @@ class Wire:
             self.down.reschedule()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Piece:
     due: float
     data: bytes | None
@@ -363,20 +360,12 @@ class Pipe:
     def pump(self) -> None:
         """Hand on what is due, in order; come back when the next piece is."""
         if self._timer is not None or self.sink is None or self._trouble("blackhole") is not None:
-            self._finish_unconnected()
             return
         loop = self.wire.relay.loop
         while self._pieces and self._pieces[0].due <= loop.time():
             self._hand_on(self._pieces.popleft(), self.sink)
         if self._pieces:
             self._timer = loop.call_later(self._pieces[0].due - loop.time(), self._due)
-
-    def _finish_unconnected(self) -> None:
-        """A peer that goes before its server was reached leaves nothing to be delivered."""
-        wire = self.wire
-        if self.sink is None and wire.half_closed and self._pieces and self._pieces[-1].data is None:
-            self.lose()
-            wire.abort()
 
     def _due(self) -> None:
         self._timer = None
@@ -385,9 +374,7 @@ class Pipe:
     def _hand_on(self, piece: _Piece, sink: asyncio.Transport) -> None:
         if piece.data is None:
             sink.close()
-            if self.wire.half_closed:
-                self.lose()
-            else:
+            if self.wire.ended_by is None:
                 self.wire.abort()  # cut after so many bytes: both sides learn of it
             return
         self._held -= len(piece.data)
