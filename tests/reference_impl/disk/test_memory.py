@@ -104,3 +104,12 @@ def test_removed_files_stay_removed() -> None:
     disk.remove("t", "absent")
     disk.crash(power=True, rng=RNG)
     assert disk.list() == []
+
+
+def test_a_torn_cut_never_mixes_two_versions_of_a_replaced_file() -> None:
+    for seed in range(20):
+        disk = MemoryDisk()
+        disk.replace("t", b"one", durable=True)
+        disk.replace("t", b"twelve", durable=False)
+        disk.crash(power=True, torn=True, rng=random.Random(seed))
+        assert disk.read_file("t") == b"one"
