@@ -43,7 +43,8 @@ def test_command_line_wins_over_environment_over_files(sandbox: Any) -> None:
         (("--mqcheck-sabotage", "a", "--mqcheck-odd", "b"), "choose one"),
         (("-n", "2", "--dist", "each"), "--dist each would split"),
         (("-n", "2", "--dist", "worksteal"), "--dist worksteal would split"),
-        (("--mqcheck-report", "."), "which no run of mqcheck made"),
+        (("--mqcheck-report", "."), "write --mqcheck-report="),
+        (("--mqcheck-report=conftest.py/report",), "--mqcheck-report"),
     ],
 )
 def test_what_cannot_be_used_is_a_usage_error(sandbox: Any, arguments: tuple[str, ...], told: str) -> None:

@@ -18,7 +18,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.14", "3.13", "3.12")
-SIMULATIONS_MIN = 2
+SIMULATIONS = ("tests/sim", "tests/reference_impl/test_node.py", "tests/mqcheck/rocketmq/test_in_simulation.py")
+SIMULATIONS_MIN = 25
 
 
 def candidates() -> Iterator[Path]:
@@ -74,7 +75,7 @@ def test_the_simulations_hold_on_a_newer_python() -> None:
             pytest.fail(message)
         pytest.skip(message)
     done = subprocess.run(
-        [environment(python), "-m", "pytest", "tests/sim", "-q", "-p", "no:cacheprovider"],
+        [environment(python), "-m", "pytest", *SIMULATIONS, "-q", "-p", "no:cacheprovider"],
         cwd=ROOT,
         capture_output=True,
         text=True,
