@@ -1,4 +1,4 @@
-"""For all tests: the same signals, however the run was started.
+"""For all tests: the same signals, however the run was started, and none left changed for the tests after.
 
 A shell that starts something in the background has it ignore Ctrl-C, and every process that the tests start inherits
 that; tests that interrupt a run need it to listen.
@@ -7,6 +7,21 @@ that; tests that interrupt a run need it to listen.
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    """A test that changes what Ctrl-C or a termination does fails, instead of another test in the same process."""
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in watched]
+    yield
+    after = [signal.getsignal(number) for number in watched]
+    for number, handler in zip(watched, before, strict=True):
+        signal.signal(number, handler)
+    assert after == before

@@ -20,8 +20,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--specs", nargs="*", type=Path, default=[], help="further folders of guarantees")
     options = parser.parse_args(arguments)
-    # Ctrl-C goes to the whole terminal group; the session ends this child by closing its input.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         specs = load_specs(options.specs)
     except SpecsError as error:
@@ -32,4 +30,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    # Ctrl-C goes to the whole terminal group; the session ends this child by closing its input.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.exit(main())
