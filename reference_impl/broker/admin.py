@@ -7,11 +7,13 @@ was changed. Clause: ns-register-visible. Source: RocketMQ AdminBrokerProcessor.
 
 from __future__ import annotations
 
+from typing import Final
+
 from reference_impl.broker.members import json_body
 from reference_impl.broker.persistence import save_groups, save_topics
 from reference_impl.broker.request import RefusalError, Request, flag, number, text
-from reference_impl.broker.state import BrokerState
-from reference_impl.commands import VERSION_CURRENT, ResponseCode
+from reference_impl.broker.state import BrokerState, Handler
+from reference_impl.commands import VERSION_CURRENT, RequestCode, ResponseCode
 from reference_impl.delivery.groups import GroupConfig
 from reference_impl.delivery.topics import TopicConfig, is_system, topic_complaint
 from reference_impl.effects import Effect
@@ -167,3 +169,18 @@ def _last_time(state: BrokerState, topic: str, queue_id: int) -> int:
 
 def _shown(value: str | int | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.UPDATE_AND_CREATE_TOPIC: create_topic,
+    RequestCode.DELETE_TOPIC_IN_BROKER: delete_topic,
+    RequestCode.GET_ALL_TOPIC_CONFIG: all_topics,
+    RequestCode.GET_TOPIC_STATS_INFO: topic_stats,
+    RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: update_group,
+    RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG: all_groups,
+    RequestCode.GET_ALL_CONSUMER_OFFSET: all_offsets,
+    RequestCode.GET_ALL_DELAY_OFFSET: delay_offsets,
+    RequestCode.GET_BROKER_CONFIG: broker_config,
+    RequestCode.GET_BROKER_RUNTIME_INFO: runtime_info,
+}
+"""What this module serves, by code."""

@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Callable
 from typing import Final
 
-from reference_impl.broker import admin, locks, members, offsets, persistence
+from reference_impl.broker import admin, locks, members, offsets, persistence, pulls, sendback, sends
 from reference_impl.broker.arrivals import deliver_due
-from reference_impl.broker.pulls import hold_period_ms, pull, scan_held
 from reference_impl.broker.request import RefusalError, Request
-from reference_impl.broker.sendback import send_back
-from reference_impl.broker.sends import send
-from reference_impl.broker.state import BrokerState, new_state
+from reference_impl.broker.state import Handler, new_state
 from reference_impl.broker.timers import Timers
-from reference_impl.commands import RequestCode, ResponseCode, unsupported_remark
+from reference_impl.commands import ResponseCode, unsupported_remark
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Reply
 from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
@@ -26,40 +22,14 @@ from reference_impl.frame import Command
 from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
 
-Handler = Callable[[BrokerState, Request], list[Effect]]
-"""Answers one code: DECODE, CHECK, APPLY, REPLY."""
-
 HANDLERS: Final[dict[int, Handler]] = {
-    RequestCode.SEND_MESSAGE: send,
-    RequestCode.SEND_MESSAGE_V2: send,
-    RequestCode.SEND_BATCH_MESSAGE: send,
-    RequestCode.PULL_MESSAGE: pull,
-    RequestCode.CONSUMER_SEND_MSG_BACK: send_back,
-    RequestCode.QUERY_CONSUMER_OFFSET: offsets.query_offset,
-    RequestCode.UPDATE_CONSUMER_OFFSET: offsets.update_offset,
-    RequestCode.SEARCH_OFFSET_BY_TIMESTAMP: offsets.search_offset,
-    RequestCode.GET_MAX_OFFSET: offsets.max_offset,
-    RequestCode.GET_MIN_OFFSET: offsets.min_offset,
-    RequestCode.GET_EARLIEST_MSG_STORETIME: offsets.earliest_time,
-    RequestCode.VIEW_MESSAGE_BY_ID: offsets.view_message,
-    RequestCode.HEART_BEAT: members.heart_beat,
-    RequestCode.UNREGISTER_CLIENT: members.unregister,
-    RequestCode.GET_CONSUMER_LIST_BY_GROUP: members.member_list,
-    RequestCode.CHECK_CLIENT_CONFIG: members.check_config,
-    RequestCode.GET_CONSUMER_CONNECTION_LIST: members.consumer_connections,
-    RequestCode.GET_PRODUCER_CONNECTION_LIST: members.producer_connections,
-    RequestCode.LOCK_BATCH_MQ: locks.lock_queues,
-    RequestCode.UNLOCK_BATCH_MQ: locks.unlock_queues,
-    RequestCode.UPDATE_AND_CREATE_TOPIC: admin.create_topic,
-    RequestCode.DELETE_TOPIC_IN_BROKER: admin.delete_topic,
-    RequestCode.GET_ALL_TOPIC_CONFIG: admin.all_topics,
-    RequestCode.GET_TOPIC_STATS_INFO: admin.topic_stats,
-    RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: admin.update_group,
-    RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG: admin.all_groups,
-    RequestCode.GET_ALL_CONSUMER_OFFSET: admin.all_offsets,
-    RequestCode.GET_ALL_DELAY_OFFSET: admin.delay_offsets,
-    RequestCode.GET_BROKER_CONFIG: admin.broker_config,
-    RequestCode.GET_BROKER_RUNTIME_INFO: admin.runtime_info,
+    **sends.HANDLERS,
+    **pulls.HANDLERS,
+    **sendback.HANDLERS,
+    **offsets.HANDLERS,
+    **members.HANDLERS,
+    **locks.HANDLERS,
+    **admin.HANDLERS,
 }
 """What this broker serves; every other code is answered REQUEST_CODE_NOT_SUPPORTED."""
 
@@ -84,7 +54,7 @@ class BrokerCore:
         every = self._timers.every
         every(self.settings.register_period_ms, lambda _: state.registrar.register(state.topics), now_ms)
         every(self.settings.client_scan_ms, lambda now: members.expire(state, now), now_ms)
-        every(hold_period_ms(state), lambda now: scan_held(state, now), now_ms)
+        every(pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
         every(self.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
         every(self.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
         persistence.save_topics(state)

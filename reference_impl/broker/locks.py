@@ -7,11 +7,12 @@ Clauses: ord-queue-lock, ord-lock-expiry. Source: RocketMQ AdminBrokerProcessor.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from reference_impl.broker.members import json_body
 from reference_impl.broker.request import Request
-from reference_impl.broker.state import BrokerState
+from reference_impl.broker.state import BrokerState, Handler
+from reference_impl.commands import RequestCode
 from reference_impl.delivery.locks import QueueKey
 from reference_impl.effects import Effect
 from reference_impl.loose_json import dumps
@@ -51,3 +52,10 @@ def encode_granted(queues: list[QueueKey]) -> bytes:
     """Body of the answer to 41."""
     found = [{"topic": topic, "brokerName": broker, "queueId": queue_id} for topic, broker, queue_id in queues]
     return dumps({"lockOKMQSet": found})
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.LOCK_BATCH_MQ: lock_queues,
+    RequestCode.UNLOCK_BATCH_MQ: unlock_queues,
+}
+"""What this module serves, by code."""

@@ -10,12 +10,12 @@ DefaultConsumerIdsChangeListener.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from reference_impl.broker.arrivals import make_internal_topic
 from reference_impl.broker.pulls import NO_FILTER_REMARK
 from reference_impl.broker.request import RefusalError, Request, text
-from reference_impl.broker.state import BrokerState
+from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.delivery.filters import TAG, Subscription, parse_expression
 from reference_impl.delivery.members import Client, ConsumerReport, connection_json
@@ -186,3 +186,14 @@ def _enum(value: Any, names: tuple[str, ...], default: str) -> str:
     if isinstance(value, int) and 0 <= value < len(names):
         return names[value]
     return value if isinstance(value, str) else default
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.HEART_BEAT: heart_beat,
+    RequestCode.UNREGISTER_CLIENT: unregister,
+    RequestCode.GET_CONSUMER_LIST_BY_GROUP: member_list,
+    RequestCode.CHECK_CLIENT_CONFIG: check_config,
+    RequestCode.GET_CONSUMER_CONNECTION_LIST: consumer_connections,
+    RequestCode.GET_PRODUCER_CONNECTION_LIST: producer_connections,
+}
+"""What this module serves, by code."""

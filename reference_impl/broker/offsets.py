@@ -9,9 +9,11 @@ ConsumerManageProcessor, AdminBrokerProcessor.
 
 from __future__ import annotations
 
+from typing import Final
+
 from reference_impl.broker.request import RefusalError, Request, number, text
-from reference_impl.broker.state import BrokerState
-from reference_impl.commands import ResponseCode
+from reference_impl.broker.state import BrokerState, Handler
+from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Effect
 from reference_impl.message import encode_record
 
@@ -110,3 +112,15 @@ def view_message(state: BrokerState, request: Request) -> list[Effect]:
 def _queue(request: Request) -> tuple[str, int]:
     fields = request.command.fields
     return text(fields, "topic"), number(fields, "queueId")
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.QUERY_CONSUMER_OFFSET: query_offset,
+    RequestCode.UPDATE_CONSUMER_OFFSET: update_offset,
+    RequestCode.SEARCH_OFFSET_BY_TIMESTAMP: search_offset,
+    RequestCode.GET_MAX_OFFSET: max_offset,
+    RequestCode.GET_MIN_OFFSET: min_offset,
+    RequestCode.GET_EARLIEST_MSG_STORETIME: earliest_time,
+    RequestCode.VIEW_MESSAGE_BY_ID: view_message,
+}
+"""What this module serves, by code."""

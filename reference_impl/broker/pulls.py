@@ -8,16 +8,17 @@ PullMessageProcessor, PullRequestHoldService.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reference_impl.broker.request import RefusalError, Request, number, text
-from reference_impl.broker.state import BrokerState
+from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
     PERM_READ,
     PULL_COMMIT_OFFSET,
     PULL_SUBSCRIPTION,
     PULL_SUSPEND,
+    RequestCode,
     ResponseCode,
 )
 from reference_impl.delivery.filters import TAG, Accept, Subscription, acceptor, parse_expression
@@ -209,3 +210,9 @@ def _hold(state: BrokerState, request: Request, header: _Pull, accept: Accept | 
             request.now_ms + wait_ms,
         )
     )
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.PULL_MESSAGE: pull,
+}
+"""What this module serves, by code."""

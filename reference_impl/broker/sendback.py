@@ -8,11 +8,13 @@ con-retry-identity, con-retry-alo. Source: RocketMQ AbstractSendMessageProcessor
 
 from __future__ import annotations
 
+from typing import Final
+
 from reference_impl.broker.arrivals import make_internal_topic, store_message
 from reference_impl.broker.request import RefusalError, Request, number, text
 from reference_impl.broker.sends import VERSION_MAX_RECONSUME
-from reference_impl.broker.state import BrokerState
-from reference_impl.commands import DLQ_PREFIX, FAQ_TAIL, PERM_WRITE, ResponseCode
+from reference_impl.broker.state import BrokerState, Handler
+from reference_impl.commands import DLQ_PREFIX, FAQ_TAIL, PERM_WRITE, RequestCode, ResponseCode
 from reference_impl.effects import Effect
 from reference_impl.redelivery import retry_copy
 
@@ -51,3 +53,9 @@ def send_back(state: BrokerState, request: Request) -> list[Effect]:
     _, woken = store_message(state, copy, request.now_ms)
     # REPLY
     return [*request.reply(), *woken, *made]
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.CONSUMER_SEND_MSG_BACK: send_back,
+}
+"""What this module serves, by code."""

@@ -10,12 +10,12 @@ AbstractSendMessageProcessor.msgCheck.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.request import RefusalError, Request, flag, number, text
-from reference_impl.broker.state import BrokerState
+from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
     NOT_ALLOWED_SEND_TOPICS,
@@ -264,3 +264,11 @@ def _message(
         born_host=request.peer,
         reconsume_times=header.reconsume_times,
     )
+
+
+HANDLERS: Final[dict[int, Handler]] = {
+    RequestCode.SEND_MESSAGE: send,
+    RequestCode.SEND_MESSAGE_V2: send,
+    RequestCode.SEND_BATCH_MESSAGE: send,
+}
+"""What this module serves, by code."""

@@ -6,11 +6,13 @@ The tables are in ``delivery`` and ``redelivery``, the messages in ``store``.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 from msgspec import Struct, field
 
 from reference_impl.broker.flushing import FlushWaiters
 from reference_impl.broker.registration import Registrar
+from reference_impl.broker.request import Request
 from reference_impl.delivery.groups import GroupTable
 from reference_impl.delivery.held import HeldPulls
 from reference_impl.delivery.locks import QueueLocks
@@ -18,6 +20,7 @@ from reference_impl.delivery.members import Members
 from reference_impl.delivery.offsets import OffsetTable
 from reference_impl.delivery.topics import TopicTable
 from reference_impl.disk import Disk
+from reference_impl.effects import Effect
 from reference_impl.message import Host
 from reference_impl.redelivery import DelaySchedule
 from reference_impl.settings import BrokerSettings
@@ -68,3 +71,7 @@ def new_state(settings: BrokerSettings, store: Store, disk: Disk, rng: random.Ra
         registrar=Registrar(settings),
         host=(settings.brokerIP1, settings.listenPort),
     )
+
+
+Handler = Callable[[BrokerState, Request], list[Effect]]
+"""Answers one code: DECODE, CHECK, APPLY, REPLY."""
