@@ -74,7 +74,12 @@ def pytest_configure(config: pytest.Config) -> None:
     from mqcheck.errors import UserError
     from mqcheck.machinery import require_kit
     from mqcheck.plan import take_ids
+    from mqcheck.settings import joined
 
+    invocation = config.invocation_params
+    config.invocation_params = type(invocation)(
+        args=joined(invocation.args), plugins=invocation.plugins, dir=invocation.dir
+    )
     ids, paths = take_ids(config.args)
     if ids or config.args_source is not pytest.Config.ArgsSource.ARGS:
         config.args = paths if config.args_source is pytest.Config.ArgsSource.ARGS else []

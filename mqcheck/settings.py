@@ -168,3 +168,20 @@ def _reject_unknown(where: str, table: Mapping[str, Any]) -> None:
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]!r}?" if near else f"; known are {', '.join(known)}"
             raise SettingsError(f"{where}: unknown setting {name!r}{hint}")
+
+
+def joined(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The same command line with ``--mqcheck-report DIR`` written ``--mqcheck-report=DIR``, and so for every setting.
+
+    pytest looks for its root before it knows a plugin's options, and takes the value of an unknown option for a test
+    folder when it exists. xdist hands the plain command line to its workers, for which the report's folder exists
+    already: without this they would have another root, and other ini options, than the run. Called by the plugin.
+    """
+    valued = {setting.option for setting in SETTINGS if setting.kind != "flag"}
+    found: list[str] = []
+    for argument in arguments:
+        if found and found[-1] in valued:
+            found[-1] += f"={argument}"
+        else:
+            found.append(argument)
+    return tuple(found)

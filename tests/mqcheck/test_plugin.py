@@ -54,6 +54,14 @@ def test_what_cannot_be_used_is_a_usage_error(sandbox: Any, arguments: tuple[str
     assert not sandbox.log("began")
 
 
+@pytest.mark.slow
+def test_workers_have_the_ini_of_the_run_wherever_the_report_goes(sandbox: Any, tmp_path_factory: Any) -> None:
+    sandbox.world(steady={"verdicts": {"con-three": "violated"}})
+    sandbox.write("pytest.ini", "[pytest]\naddopts = --mqcheck-strict\n")
+    done = sandbox.pytest("--mqcheck", "-n", "2", "--mqcheck-report", str(tmp_path_factory.mktemp("out") / "report"))
+    assert done.returncode == exits.VIOLATED, done.stdout + done.stderr
+
+
 def test_without_the_kit_it_says_what_to_install(sandbox: Any) -> None:
     sandbox.write("conftest.py", "from mqcheck import machinery\nmachinery.KIT_MODULES = ('no_such_module',)\n")
     done = sandbox.pytest("--mqcheck")

@@ -8,7 +8,7 @@ import pytest
 
 from mqcheck.errors import SettingsError
 from mqcheck.options import SETTINGS
-from mqcheck.settings import resolve, settle, table_of
+from mqcheck.settings import joined, resolve, settle, table_of
 
 FILE = [("the file", {"seed": 3, "strict": True, "select": ["a", "b"], "report": "from-file"})]
 
@@ -64,3 +64,11 @@ def test_the_table_is_read_from_pyproject(tmp_path: Path) -> None:
     path.write_text("[tool\n")
     with pytest.raises(SettingsError, match="mend the file"):
         table_of(tmp_path)
+
+
+def test_values_are_joined_to_their_options() -> None:
+    given = ["--mqcheck", "--mqcheck-report", "out", "-n", "2", "--mqcheck-strict", "tests", "--mqcheck-seed=3"]
+    wanted = ("--mqcheck", "--mqcheck-report=out", "-n", "2", "--mqcheck-strict", "tests", "--mqcheck-seed=3")
+    assert joined(given) == wanted
+    assert joined(wanted) == wanted
+    assert joined(["--mqcheck-report"]) == ("--mqcheck-report",)
