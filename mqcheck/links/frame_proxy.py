@@ -52,7 +52,7 @@ class ConnectionWatcher(Protocol):
         ...
 
     def closed(self, by: str) -> None:
-        """The connection has ended, by ``peer``, ``server``, ``us`` or ``error``."""
+        """The connection ends, by ``peer``, ``server``, ``us`` or ``error``; answers may still come, requests not."""
         ...
 
 
@@ -124,18 +124,16 @@ class FrameProxy:
         watcher = None if self._watch is None else self._watch()
         connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher)
         self._connections.add(connection)
-        by = "us"
         try:
-            by = await connection.run()
+            await connection.run()
         except Exception as error:  # whatever it is, the run must hear of it
-            by = "error"
+            connection.tell_end("error")
             if self._failed is not None:
                 self._failed(error)
         finally:
+            connection.tell_end("us")
             self._connections.discard(connection)
             connection.abort()
-            if watcher is not None:
-                watcher.closed(by)
 
 
 class _Connection:
@@ -155,16 +153,19 @@ class _Connection:
         self._to_server = to_server
         self._watcher = watcher
         self._pending: dict[int, int] = {}
+        self._ended = False
         host, port, *_ = self._server_writer.get_extra_info("sockname") or ("", 0)
         self.upstream_local = f"{host}:{port}"
 
-    async def run(self) -> str:
-        """Pump until both sides are done; says who ended it first."""
+    async def run(self) -> None:
+        """Pump until both sides are done."""
         up = asyncio.ensure_future(self._pump(self._peer_reader, self._server_writer, self._upwards))
         down = asyncio.ensure_future(self._pump(self._server_reader, self._peer_writer, self._downwards))
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
             first = "server" if down.done() else "peer"
+            # Before the NameServer can know it: what it does about the end must not seem to come first.
+            self.tell_end(first)
             if not down.done() and up.exception() is None and up.result():
                 self._finish(self._server_writer)
                 await asyncio.wait((down,))
@@ -177,7 +178,12 @@ class _Connection:
             up.cancel()
             down.cancel()
             await asyncio.gather(up, down, return_exceptions=True)
-        return first
+
+    def tell_end(self, by: str) -> None:
+        """Tell the watcher who ended it, once."""
+        if not self._ended and self._watcher is not None:
+            self._watcher.closed(by)
+        self._ended = True
 
     def abort(self) -> None:
         """Drop both sides; nothing is lost that was flushed."""
@@ -222,7 +228,7 @@ class _Connection:
                 self._pending[command.opaque] = command.code
                 if len(self._pending) > PENDING_MAX:
                     del self._pending[next(iter(self._pending))]
-            if self._watcher is not None:
+            if self._watcher is not None and not self._ended:
                 self._watcher.request(command)
         return changed
 
