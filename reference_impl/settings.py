@@ -44,15 +44,15 @@ pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity queryThreadPoolQueueCap
 filterDataCleanTimeSpan waitTimeMillsInSendQueue waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue
 startAcceptSendRequestTimeStamp traceOn enableCalcFilterBitMap expectConsumerNumUseFilter
 maxErrorRateOfBloomFilter filterSupportRetry enablePropertyFilter compressedRegister forceRegister
-registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer rejectTransactionMessage
+registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer
 highSpeedMode commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly
-consumerFallbehindThreshold defaultQueryMaxNum transactionTimeOut transactionCheckMax transactionCheckInterval
+consumerFallbehindThreshold defaultQueryMaxNum
 aclEnable storeReplyMessageEnable autoCreateSubscriptionGroupEnable regionId storePathCommitLog
 storePathConsumeQueue storePathIndex storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt
 mappedFileSizeConsumeQueueExt bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage
 flushCommitLogTimed flushIntervalConsumeQueue cleanResourceInterval deleteCommitLogFilesInterval
 deleteConsumeQueueFilesInterval destroyMapedFileIntervalForcibly redeleteHangedFileInterval deleteWhen
-diskMaxUsedSpaceRatio fileReservedTime putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages
+diskMaxUsedSpaceRatio putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages
 commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile flushConsumeQueueLeastPages
 flushCommitLogThoroughInterval commitCommitLogThoroughInterval flushConsumeQueueThoroughInterval
 maxTransferBytesOnMessageInMemory maxTransferCountOnMessageInMemory maxTransferBytesOnMessageInDisk
@@ -141,6 +141,15 @@ class BrokerSettings(_Common, frozen=True):
     mappedFileSizeCommitLog: int = 1_073_741_824
     """Bytes of one commit log file."""
     brokerPermission: int = 6
+    rejectTransactionMessage: bool = False
+    transactionTimeOut: int = 6000
+    """ms before an undecided half message is asked about, unless it names its own immunity."""
+    transactionCheckMax: int = 15
+    """Checks before a half message is given up."""
+    transactionCheckInterval: int = 60_000
+    """ms between two rounds of checks."""
+    fileReservedTime: int = 72
+    """Hours that a message is kept; an older half message is given up."""
     register_period_ms: int = _reference("registerPeriodMs", 30_000)
     """Time between two registrations; RocketMQ's registerNameServerPeriod is clamped to 10 to 60 s."""
     client_expiry_ms: int = _reference("clientExpiryMs", 120_000)

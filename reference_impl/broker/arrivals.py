@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.pulls import wake
 from reference_impl.broker.state import BrokerState
-from reference_impl.commands import PROPERTY_DELAY, PROPERTY_TAGS, SCHEDULE_TOPIC
+from reference_impl.commands import PROPERTY_DELAY, PROPERTY_TAGS, SCHEDULE_TOPIC, TRANS_HALF_TOPIC
 from reference_impl.effects import Effect
 from reference_impl.message import Message, java_hash
 from reference_impl.redelivery import delay_level, scheduled
@@ -62,6 +62,8 @@ def _append(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended
     stored = state.store.append(message, now_ms, state.host)
     if message.topic == SCHEDULE_TOPIC:
         state.schedule.added(message.queue_id + 1, now_ms)
+    elif message.topic == TRANS_HALF_TOPIC:
+        state.transactions.half_stored(message, stored.queue_offset)
     return stored, _arrived(state, message, now_ms)
 
 

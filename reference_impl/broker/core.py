@@ -9,7 +9,7 @@ import contextlib
 import random
 from typing import Final
 
-from reference_impl.broker import admin, locks, members, offsets, persistence, pulls, sendback, sends
+from reference_impl.broker import admin, locks, members, offsets, persistence, pulls, sendback, sends, transactions
 from reference_impl.broker.arrivals import deliver_due
 from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import Handler, new_state
@@ -29,6 +29,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     **offsets.HANDLERS,
     **members.HANDLERS,
     **locks.HANDLERS,
+    **transactions.HANDLERS,
     **admin.HANDLERS,
 }
 """What this broker serves; every other code is answered REQUEST_CODE_NOT_SUPPORTED."""
@@ -57,8 +58,10 @@ class BrokerCore:
         every(pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
         every(self.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
         every(self.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
+        every(self.settings.transactionCheckInterval, lambda now: transactions.check(state, now), now_ms)
         persistence.save_topics(state)
         state.schedule.resume(state.store, now_ms)
+        transactions.resume(state)
         return state.registrar.register(state.topics)
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
@@ -106,6 +109,7 @@ class BrokerCore:
 
     def stop(self, now_ms: int) -> list[Effect]:
         """A clean stop: save every table durably, unregister. The shell syncs the store."""
+        transactions.commit_progress(self.state)
         persistence.save_topics(self.state)
         persistence.save_groups(self.state, durable=True)
         persistence.save_offsets(self.state, durable=True)
@@ -125,6 +129,7 @@ class BrokerCore:
         state.offsets.reset()
         state.locks.reset()
         state.schedule.reset()
+        state.transactions.reset()
         persistence.save_topics(state)
         persistence.save_groups(state, durable=False)
         persistence.save_offsets(state, durable=False)

@@ -28,6 +28,7 @@ from reference_impl.commands import (
     SEND_V2_TO_V1,
     SYS_TRANSACTION_MASK,
     SYS_TRANSACTION_PREPARED,
+    TRANS_HALF_TOPIC,
     RequestCode,
     ResponseCode,
 )
@@ -37,6 +38,7 @@ from reference_impl.errors import RecordError
 from reference_impl.frame import Command
 from reference_impl.message import Message, decode_batch, decode_properties, offset_message_id
 from reference_impl.store import Appended
+from reference_impl.transactions import half_message
 
 VERSION_MAX_RECONSUME = 121
 """Clients from 3.4.9 on may name their own limit of redeliveries; older ones get the group's."""
@@ -64,6 +66,11 @@ class SendHeader(NamedTuple):
     max_reconsume: int | None
     batch: bool
 
+    @property
+    def prepared(self) -> bool:
+        """Half of a transaction: for nobody's eyes before its producer commits it."""
+        return self.sys_flag & SYS_TRANSACTION_MASK == SYS_TRANSACTION_PREPARED
+
 
 def send(state: BrokerState, request: Request) -> list[Effect]:
     """Store one message or a batch. Codes 0, 1, 2, 10, 13, 16, 17, 26."""
@@ -75,6 +82,9 @@ def send(state: BrokerState, request: Request) -> list[Effect]:
     queue_id = _queue(state, header.queue_id, topic)
     target, target_queue, dead = _final_topic(state, request, header, queue_id)
     messages = _messages(state, request, header, target, target_queue)
+    if header.prepared:
+        made += make_internal_topic(state, TRANS_HALF_TOPIC, 1, request.now_ms)
+        messages = [half_message(message) for message in messages]
     # APPLY
     if dead:
         made += make_internal_topic(state, target, 1, request.now_ms)
@@ -154,7 +164,7 @@ def _check(state: BrokerState, request: Request, header: SendHeader, made: list[
             f"readQueueNums={topic.read_queues}, writeQueueNums={topic.write_queues}] Producer: {host}:{port}",
             REGION_FIELDS,
         )
-    if header.sys_flag & SYS_TRANSACTION_MASK == SYS_TRANSACTION_PREPARED:
+    if header.prepared and state.settings.rejectTransactionMessage:
         raise RefusalError(
             ResponseCode.NO_PERMISSION,
             f"the broker[{state.settings.brokerIP1}] sending transaction message is forbidden",
@@ -218,10 +228,10 @@ def _messages(state: BrokerState, request: Request, header: SendHeader, topic: s
         items = decode_batch(body)
     except RecordError as error:
         raise RefusalError(ResponseCode.MESSAGE_ILLEGAL, str(error), REGION_FIELDS) from error
-    if not items or any(PROPERTY_DELAY in item.properties for item in items):
+    if header.prepared or not items or any(PROPERTY_DELAY in item.properties for item in items):
         raise RefusalError(
             ResponseCode.MESSAGE_ILLEGAL,
-            "the message is illegal: a batch holds at least one message, and none of them delayed",
+            "the message is illegal: a batch holds at least one message, none of them delayed or in a transaction",
             REGION_FIELDS,
         )
     return [
@@ -249,9 +259,9 @@ def _message(
     flag_: int,
     properties: dict[str, str],
 ) -> Message:
-    # 4.9 adds CLUSTER and takes WAIT away where it says what is the rule anyway.
+    # 4.9 adds CLUSTER and takes WAIT away where it says what is the rule anyway, but for half messages.
     properties[PROPERTY_CLUSTER] = state.settings.brokerClusterName
-    if properties.get(PROPERTY_WAIT) == "true":
+    if properties.get(PROPERTY_WAIT) == "true" and not header.prepared:
         del properties[PROPERTY_WAIT]
     return Message(
         topic=topic,

@@ -25,6 +25,7 @@ from reference_impl.message import Host
 from reference_impl.redelivery import DelaySchedule
 from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
+from reference_impl.transactions import TransactionTable
 
 
 class BrokerState(Struct):
@@ -48,6 +49,7 @@ class BrokerState(Struct):
     """Broker's clock at the start."""
     held: HeldPulls = field(default_factory=HeldPulls)
     waiters: FlushWaiters = field(default_factory=FlushWaiters)
+    transactions: TransactionTable = field(default_factory=TransactionTable)
 
 
 def new_state(settings: BrokerSettings, store: Store, disk: Disk, rng: random.Random) -> BrokerState:

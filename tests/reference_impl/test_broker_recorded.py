@@ -13,7 +13,13 @@ from reference_impl.message import Message
 
 Bench = Any
 Golden = list[dict[str, Any]]
-NEEDS_A_STATE = {"pull_message", "consumer_send_msg_back", "view_message_by_id", "get_consumer_list_by_group"}
+NEEDS_A_STATE = {
+    "pull_message",
+    "consumer_send_msg_back",
+    "view_message_by_id",
+    "get_consumer_list_by_group",
+    "end_transaction",
+}
 NEEDS_A_STATE |= {"get_consumer_connection_list", "get_producer_connection_list"}
 NEEDS_SQL92 = {"check_client_config"}
 """Recorded with enablePropertyFilter=true, which is not served."""

@@ -84,7 +84,6 @@ def test_a_bad_batch_is_refused_whole(bench: type[Bench], body: bytes) -> None:
         ({"e": 4}, 1, "request queueId[4] is illegal"),
         ({"e": "x"}, 1, "not a number"),
         ({"i": "A\x01" + "x" * 32767}, 13, "properties length limit"),
-        ({"f": 4}, 16, "transaction"),
     ],
 )
 def test_refusals_store_nothing(bench: type[Bench], fields: dict[str, Any], code: int, remark: str) -> None:

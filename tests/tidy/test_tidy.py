@@ -50,6 +50,7 @@ REFERENCE_ORDER = (
     "store",
     "delivery",
     "redelivery",
+    "transactions",
     "broker",
     "register_body",
     "route_table",
