@@ -11,6 +11,7 @@ from reference_impl.frame import Command
 
 def refuse_on_vip(command: Command) -> Command | None:
     """Answer a two-way pull with REQUEST_CODE_NOT_SUPPORTED; None leaves a command to the core."""
-    if command.code != RequestCode.PULL_MESSAGE or command.is_response or command.is_oneway:
+    pulls = (RequestCode.PULL_MESSAGE, RequestCode.LITE_PULL_MESSAGE)
+    if command.code not in pulls or command.is_response or command.is_oneway:
         return None
     return command.reply(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark=unsupported_remark(command.code))

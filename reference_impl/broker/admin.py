@@ -114,6 +114,32 @@ def update_group(state: BrokerState, request: Request) -> list[Effect]:
     return request.reply()
 
 
+def topic_config(state: BrokerState, request: Request) -> list[Effect]:
+    """351, from 5.0 on: one topic. Codes 0, 17."""
+    # DECODE
+    name = text(request.command.fields, "topic")
+    # CHECK
+    topic = state.topics.get(name)
+    if topic is None:
+        raise RefusalError(ResponseCode.TOPIC_NOT_EXIST, f"No topic in this broker. topic: {name}")
+    # APPLY: nothing changes
+    # REPLY
+    return request.reply(body=dumps({**topic.to_json(), "attributes": {}}))
+
+
+def group_config(state: BrokerState, request: Request) -> list[Effect]:
+    """352, from 5.0 on: one consumer group. Codes 0, 26."""
+    # DECODE
+    name = text(request.command.fields, "group")
+    # CHECK
+    group = state.groups.groups.get(name)
+    if group is None:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_GROUP_NOT_EXIST, f"No group in this broker. group: {name}")
+    # APPLY: nothing changes
+    # REPLY
+    return request.reply(body=dumps({**group.to_json(), "attributes": {}}))
+
+
 def all_groups(state: BrokerState, request: Request) -> list[Effect]:
     """201: every consumer group. Code 0."""
     # DECODE, CHECK, APPLY: nothing asked for, nothing to refuse, nothing changes
@@ -178,6 +204,8 @@ HANDLERS: Final[dict[int, Handler]] = {
     RequestCode.GET_TOPIC_STATS_INFO: topic_stats,
     RequestCode.UPDATE_AND_CREATE_SUBSCRIPTIONGROUP: update_group,
     RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG: all_groups,
+    RequestCode.GET_TOPIC_CONFIG: topic_config,
+    RequestCode.GET_SUBSCRIPTIONGROUP_CONFIG: group_config,
     RequestCode.GET_ALL_CONSUMER_OFFSET: all_offsets,
     RequestCode.GET_ALL_DELAY_OFFSET: delay_offsets,
     RequestCode.GET_BROKER_CONFIG: broker_config,

@@ -9,7 +9,18 @@ import contextlib
 import random
 from typing import Final
 
-from reference_impl.broker import admin, locks, members, offsets, persistence, pulls, sendback, sends, transactions
+from reference_impl.broker import (
+    admin,
+    locks,
+    members,
+    offsets,
+    persistence,
+    pulls,
+    replies,
+    sendback,
+    sends,
+    transactions,
+)
 from reference_impl.broker.arrivals import deliver_due
 from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import Handler, new_state
@@ -29,6 +40,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     **offsets.HANDLERS,
     **members.HANDLERS,
     **locks.HANDLERS,
+    **replies.HANDLERS,
     **transactions.HANDLERS,
     **admin.HANDLERS,
 }
@@ -69,7 +81,7 @@ class BrokerCore:
         prt-unknown-code.
         """
         if command.is_response:
-            return []
+            return self.state.relays.answered(conn, command, now_ms)
         request = Request(now_ms, conn, peer, command)
         try:
             effects = self._serve(request)
@@ -87,7 +99,8 @@ class BrokerCore:
         """A connection ended: its members are out at once, and the others are told. Clause: con-notify-ids."""
         self.state.held.closed(conn)
         self.state.registrar.closed(conn)
-        return members.notify(self.state, self.state.members.closed(conn))
+        unanswered = self.state.relays.closed(conn, now_ms)
+        return [*unanswered, *members.notify(self.state, self.state.members.closed(conn))]
 
     def flushed(self, now_ms: int, position: int) -> list[Effect]:
         """Everything before ``position`` of the log is on the disk. Clause: dur-ack-power-sf."""
@@ -95,7 +108,7 @@ class BrokerCore:
 
     def tick(self, now_ms: int) -> list[Effect]:
         """Do what time asks for."""
-        effects = self.state.waiters.expired(now_ms)
+        effects = [*self.state.waiters.expired(now_ms), *self.state.relays.expired(now_ms)]
         self.state.schedule.follow_clock(now_ms)
         due_ms = self.state.schedule.next_due_ms()
         if due_ms is not None and due_ms <= now_ms:
@@ -104,7 +117,9 @@ class BrokerCore:
 
     def next_deadline_ms(self) -> int | None:
         """When ``tick`` has something to do; None before the start."""
-        times = (self._timers.next_ms, self.state.schedule.next_due_ms(), self.state.waiters.next_deadline_ms())
+        state = self.state
+        waits = (state.waiters, state.relays)
+        times = (self._timers.next_ms, state.schedule.next_due_ms(), *(w.next_deadline_ms() for w in waits))
         return min((time for time in times if time is not None), default=None)
 
     def stop(self, now_ms: int) -> list[Effect]:

@@ -45,6 +45,10 @@ def heart_beat(state: BrokerState, request: Request) -> list[Effect]:
     )
     producers = [str(entry["groupName"]) for entry in report.get("producerDataSet") or ()]
     consumers = [_consumer(entry) for entry in report.get("consumerDataSet") or ()]
+    news = False
+    if report.get("withoutSub") is True:
+        news = not all(state.members.knows(consumer.group, client) for consumer in consumers)
+        consumers = [state.members.with_known_subscriptions(consumer) for consumer in consumers]
     # CHECK
     if len(producers) + len(consumers) > GROUPS_MAX:
         raise RefusalError(ResponseCode.SYSTEM_ERROR, f"more than {GROUPS_MAX} groups in one heartbeat")
@@ -57,9 +61,21 @@ def heart_beat(state: BrokerState, request: Request) -> list[Effect]:
         if group is not None and group.retry_queues > 0:
             effects += make_internal_topic(state, retry_topic(consumer.group), group.retry_queues, request.now_ms)
         if state.members.consumer_seen(consumer, client, request.now_ms):
+            news = True
             effects += notify(state, [consumer.group])
     # REPLY
-    return [*request.reply(), *effects]
+    return [*request.reply(fields=_version_two(report, news)), *effects]
+
+
+def _version_two(report: dict[str, Any], news: bool) -> dict[str, str]:
+    """What a 5.x client wants to hear: that it may leave its subscriptions out, unless they are news here.
+
+    Older clients name no fingerprint and get no such fields. RocketMQ: ClientManageProcessor.heartBeatV2.
+    """
+    if "heartbeatFingerprint" not in report:
+        return {}
+    changed = news or not report["heartbeatFingerprint"]
+    return {"IS_SUPPORT_HEART_BEAT_V2": "true", "IS_SUB_CHANGE": str(changed).lower()}
 
 
 def unregister(state: BrokerState, request: Request) -> list[Effect]:

@@ -21,7 +21,7 @@ from reference_impl.message import encode_record
 def query_offset(state: BrokerState, request: Request) -> list[Effect]:
     """14: the committed offset; a group that committed nothing begins at 0 on a queue that still has its first message.
 
-    Codes 0, 22 (nothing committed, and the queue no longer begins at 0).
+    Codes 0, 22 (nothing committed, and the queue no longer begins at 0, or the asker, from 5.0 on, wants no such 0).
     """
     # DECODE
     fields = request.command.fields
@@ -32,6 +32,8 @@ def query_offset(state: BrokerState, request: Request) -> list[Effect]:
         raise RefusalError(
             ResponseCode.QUERY_NOT_FOUND, "Not found, V3_0_6_SNAPSHOT maybe this group consumer boot first"
         )
+    if offset is None and fields.get("setZeroIfNotFound", "").lower() == "false":
+        raise RefusalError(ResponseCode.QUERY_NOT_FOUND, "Not found, do not set to zero, maybe this group boot first")
     # APPLY: nothing changes
     # REPLY
     return request.reply(fields={"offset": str(offset or 0)})

@@ -214,5 +214,6 @@ def _hold(state: BrokerState, request: Request, header: _Pull, accept: Accept | 
 
 HANDLERS: Final[dict[int, Handler]] = {
     RequestCode.PULL_MESSAGE: pull,
+    RequestCode.LITE_PULL_MESSAGE: pull,
 }
 """What this module serves, by code."""

@@ -75,11 +75,11 @@ class SendHeader(NamedTuple):
 def send(state: BrokerState, request: Request) -> list[Effect]:
     """Store one message or a batch. Codes 0, 1, 2, 10, 13, 16, 17, 26."""
     # DECODE
-    header = _decode(request.command)
+    header = decode_send(request.command)
     # CHECK
     made: list[Effect] = []
-    topic = _check(state, request, header, made)
-    queue_id = _queue(state, header.queue_id, topic)
+    topic = check_send(state, request, header, made)
+    queue_id = choose_queue(state, header.queue_id, topic)
     target, target_queue, dead = _final_topic(state, request, header, queue_id)
     messages = _messages(state, request, header, target, target_queue)
     if header.prepared:
@@ -119,9 +119,10 @@ def acknowledge(
     return [NeedFlush(urgent=True)]
 
 
-def _decode(command: Command) -> SendHeader:
+def decode_send(command: Command) -> SendHeader:
+    """The header of a send, from whichever code brought it. RefusalError (1) where a field is missing."""
     fields: Mapping[str, str] = command.fields
-    if command.code != RequestCode.SEND_MESSAGE:
+    if command.code not in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE):
         fields = {SEND_V2_TO_V1.get(name, name): value for name, value in fields.items()}
     own_limit = "maxReconsumeTimes" in fields and command.version >= VERSION_MAX_RECONSUME
     return SendHeader(
@@ -140,7 +141,7 @@ def _decode(command: Command) -> SendHeader:
     )
 
 
-def _check(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
+def check_send(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
     """Refuse what RocketMQ refuses, in its order; the topic. ``made`` gets the effects of making a missing one."""
     complaint = topic_complaint(header.topic)
     if complaint is not None:
@@ -193,7 +194,8 @@ def _make_topic(state: BrokerState, request: Request, header: SendHeader, made: 
     return topic
 
 
-def _queue(state: BrokerState, queue_id: int, topic: TopicConfig) -> int:
+def choose_queue(state: BrokerState, queue_id: int, topic: TopicConfig) -> int:
+    """The queue that the producer names, or any."""
     return queue_id if queue_id >= 0 else state.rng.randrange(max(1, topic.write_queues))
 
 
@@ -223,7 +225,7 @@ def _messages(state: BrokerState, request: Request, header: SendHeader, topic: s
     if len(body) > state.settings.maxMessageSize or len(header.properties.encode()) > PROPERTIES_BYTES_MAX:
         raise _too_large(state)
     if not header.batch:
-        return [_message(state, request, header, topic, queue_id, body, header.flag, properties)]
+        return [message_of(state, request, header, topic, queue_id, body, header.flag, properties)]
     try:
         items = decode_batch(body)
     except RecordError as error:
@@ -235,7 +237,7 @@ def _messages(state: BrokerState, request: Request, header: SendHeader, topic: s
             REGION_FIELDS,
         )
     return [
-        _message(state, request, header, topic, queue_id, item.body, item.flag, {**item.properties, **properties})
+        message_of(state, request, header, topic, queue_id, item.body, item.flag, {**item.properties, **properties})
         for item in items
     ]
 
@@ -249,7 +251,7 @@ def _too_large(state: BrokerState) -> RefusalError:
     )
 
 
-def _message(
+def message_of(
     state: BrokerState,
     request: Request,
     header: SendHeader,
@@ -259,6 +261,7 @@ def _message(
     flag_: int,
     properties: dict[str, str],
 ) -> Message:
+    """A message as it is stored, with the broker's properties added to the producer's (which are changed)."""
     # 4.9 adds CLUSTER and takes WAIT away where it says what is the rule anyway, but for half messages.
     properties[PROPERTY_CLUSTER] = state.settings.brokerClusterName
     if properties.get(PROPERTY_WAIT) == "true" and not header.prepared:

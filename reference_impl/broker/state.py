@@ -12,6 +12,7 @@ from msgspec import Struct, field
 
 from reference_impl.broker.flushing import FlushWaiters
 from reference_impl.broker.registration import Registrar
+from reference_impl.broker.relays import Relays
 from reference_impl.broker.request import Request
 from reference_impl.delivery.groups import GroupTable
 from reference_impl.delivery.held import HeldPulls
@@ -49,6 +50,7 @@ class BrokerState(Struct):
     """Broker's clock at the start."""
     held: HeldPulls = field(default_factory=HeldPulls)
     waiters: FlushWaiters = field(default_factory=FlushWaiters)
+    relays: Relays = field(default_factory=Relays)
     transactions: TransactionTable = field(default_factory=TransactionTable)
 
 
@@ -64,6 +66,7 @@ def new_state(settings: BrokerSettings, store: Store, disk: Disk, rng: random.Ra
             settings.brokerClusterName,
             settings.autoCreateTopicEnable,
             settings.defaultTopicQueueNums,
+            settings.msgTraceTopicName if settings.traceTopicEnable else "",
         ),
         groups=GroupTable(settings.autoCreateSubscriptionGroup),
         members=Members(settings.client_expiry_ms),

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reference_impl.delivery.filters import Subscription
 
@@ -89,6 +90,16 @@ class Members(Struct):
         self.groups_of.setdefault(client.conn, set()).add(report.group)
         return group.subscribe(report.subscriptions) or joined
 
+    def knows(self, group: str, client: Client) -> bool:
+        """Whether this client is a member, and what its group wants is known."""
+        found = self.consumers.get(group)
+        return found is not None and client.conn in found.members and bool(found.subscriptions)
+
+    def with_known_subscriptions(self, report: ConsumerReport) -> ConsumerReport:
+        """A heartbeat that leaves its subscriptions out (5.x) means those of before."""
+        found = self.consumers.get(report.group)
+        return replace(report, subscriptions=tuple(found.subscriptions.values())) if found is not None else report
+
     def leave(self, conn: int, consumer_group: str | None, producer_group: str | None) -> list[str]:
         """UNREGISTER_CLIENT; the consumer groups that lost a member and still have others."""
         if producer_group is not None:
@@ -129,6 +140,13 @@ class Members(Struct):
         """
         found = self.consumers.get(group)
         return [] if found is None else list(dict.fromkeys(client.client_id for client in found.members.values()))
+
+    def connection_of(self, client_id: str) -> int | None:
+        """A connection of a producer with this client id, None when there is none."""
+        found = None
+        for clients in self.producers.values():
+            found = next((conn for conn, who in clients.items() if who.client_id == client_id), found)
+        return found
 
     def connections(self, group: str) -> list[int]:
         """Connections of a consumer group's members."""

@@ -13,11 +13,13 @@ from typing import Any
 from msgspec import Struct, field
 
 from reference_impl.commands import (
+    BENCHMARK_TOPIC,
     DLQ_PREFIX,
     OFFSET_MOVED_EVENT,
     PERM_INHERIT,
     PERM_READ,
     PERM_WRITE,
+    REPLY_TOPIC_POSTFIX,
     RETRY_PREFIX,
     SCHEDULE_TOPIC,
     SELF_TEST_TOPIC,
@@ -28,6 +30,8 @@ from reference_impl.commands import (
 
 _TOPIC_PATTERN = re.compile(r"[%|a-zA-Z0-9_-]+")
 SYSTEM_PREFIX = "rmq_sys_"
+BENCHMARK_QUEUES = 1024
+"""Queues of BenchmarkTest."""
 SCHEDULE_QUEUES = 18
 """Queues of the schedule topic: one per delay level of the default ladder; a longer ladder adds queues."""
 
@@ -107,6 +111,8 @@ class TopicTable(Struct):
     cluster_name: str
     auto_create: bool
     default_queues: int
+    trace_topic: str = ""
+    """Name of the topic of message traces; empty: there is none."""
     topics: dict[str, TopicConfig] = field(default_factory=dict)
     version: DataVersion = field(default_factory=DataVersion)
     unsaved: bool = False
@@ -122,12 +128,16 @@ class TopicTable(Struct):
         born = (
             TopicConfig(TBW102, self.default_queues, self.default_queues, model),
             TopicConfig(SELF_TEST_TOPIC, 1, 1),
+            TopicConfig(BENCHMARK_TOPIC, BENCHMARK_QUEUES, BENCHMARK_QUEUES),
             TopicConfig(self.cluster_name, 16, 16, both | PERM_INHERIT),
             TopicConfig(self.broker_name, 1, 1, both | PERM_INHERIT),
             TopicConfig(OFFSET_MOVED_EVENT, 1, 1),
             TopicConfig(SCHEDULE_TOPIC, SCHEDULE_QUEUES, SCHEDULE_QUEUES),
+            TopicConfig(f"{self.cluster_name}_{REPLY_TOPIC_POSTFIX}", 1, 1),
         )
         self.topics = {topic.name: topic for topic in born}
+        if self.trace_topic:
+            self.topics[self.trace_topic] = TopicConfig(self.trace_topic, 1, 1)
 
     def __iter__(self) -> Iterator[TopicConfig]:
         return iter(self.topics.values())

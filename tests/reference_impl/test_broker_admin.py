@@ -97,3 +97,18 @@ def test_settings_and_figures(bench: type[Bench]) -> None:
     table = json.loads(b.ask(28).body)["table"]
     assert table["brokerVersionDesc"] == "V4_9_7"
     assert table["bootTimestamp"] == str(b.now_ms)
+
+
+def test_one_topic_and_one_group_as_newer_clients_ask(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    b.heartbeat(1, "G")
+    topic = json.loads(b.ask(351, {"topic": "T", "lo": "true"}).body)
+    assert (topic["topicName"], topic["readQueueNums"], topic["perm"], topic["attributes"]) == ("T", 4, 6, {})
+    group = json.loads(b.ask(352, {"group": "G"}).body)
+    assert (group["groupName"], group["retryMaxTimes"]) == ("G", 16)
+    missing = b.ask(351, {"topic": "X"}), b.ask(352, {"group": "X"})
+    assert [(answer.code, answer.remark) for answer in missing] == [
+        (17, "No topic in this broker. topic: X"),
+        (26, "No group in this broker. group: X"),
+    ]

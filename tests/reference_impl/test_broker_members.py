@@ -126,3 +126,29 @@ def test_checking_a_subscription(bench: type[Bench]) -> None:
     answer = b.ask(46, body=tag.replace(b"TAG", b"SQL92"))
     assert answer.code == 1
     assert "SQL92" in answer.remark
+
+
+def second_version(b: Bench, conn: int, fingerprint: int, subscriptions: bool) -> dict[str, str]:
+    """A 5.x heartbeat; what it was answered."""
+    wanted = [{"topic": "T", "subString": "a", "subVersion": 1}] if subscriptions else []
+    consumer = {"groupName": "G", "subscriptionDataSet": wanted}
+    body = {"clientID": f"c{conn}", "consumerDataSet": [consumer], "heartbeatFingerprint": fingerprint}
+    body |= {"withoutSub": not subscriptions}
+    return dict(b.ask(34, body=json.dumps(body).encode(), conn=conn).fields)
+
+
+def test_newer_clients_may_leave_their_subscriptions_out_once_they_are_known(bench: type[Bench]) -> None:
+    b = bench()
+    assert second_version(b, 1, 0, True) == {"IS_SUPPORT_HEART_BEAT_V2": "true", "IS_SUB_CHANGE": "true"}
+    assert second_version(b, 1, 77, True)["IS_SUB_CHANGE"] == "false"
+    assert second_version(b, 1, 77, False)["IS_SUB_CHANGE"] == "false"
+    assert b.broker.state.members.subscription("G", "T").expression == "a"
+    b.restart()
+    assert second_version(b, 1, 77, False)["IS_SUB_CHANGE"] == "true", "a broker that has forgotten wants to hear all"
+    assert b.broker.state.members.client_ids("G") == ["c1"]
+    assert second_version(b, 1, 77, True)["IS_SUB_CHANGE"] == "true"
+    assert second_version(b, 1, 77, False)["IS_SUB_CHANGE"] == "false"
+
+
+def test_older_clients_hear_nothing_of_it(bench: type[Bench]) -> None:
+    assert bench().heartbeat(1, "G").fields == {}

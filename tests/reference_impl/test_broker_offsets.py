@@ -60,3 +60,13 @@ def test_one_record_by_its_position(bench: type[Bench], split: Callable[[bytes],
     for offset in (1, -1):
         answer = b.ask(33, {"offset": offset})
         assert (answer.code, answer.remark) == (1, f"can not find message by the offset, {offset}")
+
+
+def test_newer_clients_may_refuse_a_zero_that_nobody_committed(bench: type[Bench]) -> None:
+    asked = {"consumerGroup": "G", "topic": "T", "queueId": 0}
+    b = bench()
+    assert b.ask(14, asked | {"setZeroIfNotFound": "true"}).fields == {"offset": "0"}
+    answer = b.ask(14, asked | {"setZeroIfNotFound": "false"})
+    assert (answer.code, answer.remark) == (22, "Not found, do not set to zero, maybe this group boot first")
+    b.ask(15, asked | {"commitOffset": 3})
+    assert b.ask(14, asked | {"setZeroIfNotFound": "false"}).fields == {"offset": "3"}

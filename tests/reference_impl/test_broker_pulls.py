@@ -193,3 +193,11 @@ def test_a_closed_connection_waits_no_more(bench: type[Bench]) -> None:
     b.advance(10_000)
     assert b.answer(opaque, 3) is None
     assert b.broker.state.held.count == 0
+
+
+def test_a_lite_pull_of_newer_clients_is_a_pull(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T", b"one")
+    more = {"sysFlag": 22, "maxMsgBytes": 2147483647, "bname": "broker-a"}
+    answer = b.ask(361, b.pull_fields("T", **more))
+    assert (answer.code, answer.fields["nextBeginOffset"]) == (0, "1")

@@ -21,6 +21,7 @@ NEEDS_A_STATE = {
     "end_transaction",
 }
 NEEDS_A_STATE |= {"get_consumer_connection_list", "get_producer_connection_list"}
+NEEDS_A_STATE |= {"end_transaction", "send_reply_message_v2"}
 NEEDS_SQL92 = {"check_client_config"}
 """Recorded with enablePropertyFilter=true, which is not served."""
 TRANSACTIONAL = 4

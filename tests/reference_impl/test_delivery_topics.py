@@ -97,3 +97,10 @@ def test_reset_leaves_the_born_topics() -> None:
     assert topics.get("T") is None
     assert topics.get("TBW102") is not None
     assert len(list(topics)) >= 2
+
+
+def test_the_topics_a_broker_is_born_with() -> None:
+    born = {"TBW102", "SELF_TEST_TOPIC", "BenchmarkTest", "C", "broker-a", "OFFSET_MOVED_EVENT"}
+    born |= {"SCHEDULE_TOPIC_XXXX", "C_REPLY_TOPIC"}
+    assert {topic.name for topic in table()} == born
+    assert {topic.name for topic in TopicTable("broker-a", "C", True, 8, "TRACES")} == born | {"TRACES"}

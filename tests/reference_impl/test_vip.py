@@ -8,10 +8,11 @@ from reference_impl.frame import Command
 from reference_impl.vip import refuse_on_vip
 
 
-def test_a_pull_is_refused() -> None:
-    answer = refuse_on_vip(Command(11, opaque=9))
+@pytest.mark.parametrize("code", [11, 361])
+def test_a_pull_is_refused(code: int) -> None:
+    answer = refuse_on_vip(Command(code, opaque=9))
     assert answer is not None
-    assert (answer.code, answer.opaque, answer.remark) == (3, 9, " request type 11 not supported")
+    assert (answer.code, answer.opaque, answer.remark) == (3, 9, f" request type {code} not supported")
 
 
 @pytest.mark.parametrize("command", [Command(310), Command(11, flag=1), Command(34)])
