@@ -1,0 +1,139 @@
+"""A real Apache RocketMQ, made of the jars of Maven Central: one NameServer and one broker on free ports.
+
+For tests and benchmarks that compare the reference with it. Needs ``java`` and, for the first time, ``mvn``; the jars
+are kept in ``.cache/rocketmq/<version>`` of the repository.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mqcheck.links.ports import free_port
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("client", "tools", "namesrv", "broker")
+BOOT_S = 60
+_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
+<groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>{}</dependencies></project>
+"""
+_PART = (
+    "<dependency><groupId>org.apache.rocketmq</groupId><artifactId>rocketmq-{}</artifactId>"
+    "<version>{}</version></dependency>"
+)
+# As RocketMQ's own start script does on Java 9 and later; without it deleting a topic fails.
+_OPENED = (
+    "--add-opens=java.base/java.nio=ALL-UNNAMED",
+    "--add-opens=java.base/sun.nio.ch=ALL-UNNAMED",
+    "--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED",
+)
+_LOGBACK = '<configuration><root level="OFF"/></configuration>\n'
+
+
+@dataclass(frozen=True, slots=True)
+class JavaCluster:
+    """A NameServer and a broker of Apache RocketMQ that run."""
+
+    namesrv: str
+    broker: str
+
+
+def missing(*tools: str) -> str | None:
+    """Why nothing can be run here, None when it can."""
+    lacking = [tool for tool in tools if shutil.which(tool) is None]
+    return f"needs {', '.join(lacking)}" if lacking else None
+
+
+def jars(version: str) -> Path:
+    """The folder with the jars of a version, fetched by ``mvn`` when they are not there yet."""
+    folder = ROOT / ".cache" / "rocketmq" / version
+    if not folder.exists():
+        work = folder.with_name(f"{version}.part")
+        work.mkdir(parents=True, exist_ok=True)
+        pom = work / "pom.xml"
+        pom.write_text(_POM.format("".join(_PART.format(part, version) for part in PARTS)))
+        libs = work / "libs"
+        subprocess.run(
+            ["mvn", "-q", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
+            check=True,
+            timeout=600,
+        )
+        libs.rename(folder)
+        shutil.rmtree(work)
+    return folder
+
+
+@contextmanager
+def java_cluster(
+    version: str, home: Path, broker: Mapping[str, object] | None = None, namesrv: Mapping[str, object] | None = None
+) -> Iterator[JavaCluster]:
+    """Run a NameServer and a broker below ``home``; properties of both may be given. TimeoutError without a boot."""
+    (home / "conf").mkdir(parents=True)
+    for name in ("namesrv", "broker", "tools"):
+        (home / "conf" / f"logback_{name}.xml").write_text(_LOGBACK)
+    ns_port, port = free_port(), free_port(vip=True)
+    address = f"127.0.0.1:{ns_port}"
+    ns_properties = {
+        "listenPort": ns_port,
+        "kvConfigPath": home / "kvConfig.json",
+        "configStorePath": home / "namesrv.properties",
+    }
+    properties = {
+        "brokerName": "broker-a",
+        "brokerClusterName": "DefaultCluster",
+        "brokerIP1": "127.0.0.1",
+        "listenPort": port,
+        "haListenPort": free_port(),
+        "namesrvAddr": address,
+        "storePathRootDir": home / "store",
+        "storePathCommitLog": home / "store" / "commitlog",
+        "mappedFileSizeCommitLog": 64 << 20,
+    }
+    with ExitStack() as stack:
+        for role, found in (
+            ("namesrv", ns_properties | dict(namesrv or {})),
+            ("broker", properties | dict(broker or {})),
+        ):
+            stack.enter_context(_java(version, home, role, found))
+        yield JavaCluster(address, f"127.0.0.1:{port}")
+
+
+@contextmanager
+def _java(version: str, home: Path, role: str, properties: Mapping[str, object]) -> Iterator[None]:
+    conf = home / f"{role}.conf"
+    conf.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
+    said = home / f"{role}.out"
+    starter = {"namesrv": "namesrv.NamesrvStartup", "broker": "broker.BrokerStartup"}[role]
+    command = ["java", "-Xms256m", "-Xmx512m", *_OPENED, "-cp", f"{jars(version)}/*", f"-Duser.home={home}"]
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [*command, f"org.apache.rocketmq.{starter}", "-c", str(conf)],
+            env={"ROCKETMQ_HOME": str(home), "PATH": "/usr/bin:/bin"},
+            cwd=home,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_for_boot(process, said)
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for_boot(process: subprocess.Popen[bytes], said: Path) -> None:
+    end = time.monotonic() + BOOT_S
+    while b"boot success" not in said.read_bytes():
+        if process.poll() is not None or time.monotonic() > end:
+            raise TimeoutError(f"no boot in {BOOT_S} s, exit {process.returncode}: {said.read_text()}")
+        time.sleep(0.05)
