@@ -14,7 +14,8 @@ Holds no behaviour: answers to a peer (response codes) are chosen where a reques
     └── WireError         bytes of a peer that break a layout (the peer's mistake)
         ├── FrameError    a frame: its connection is to be closed
         ├── JsonError     a JSON text that even the tolerant reader refuses
-        └── RecordError   a stored record, a batch or an address within one
+        ├── RecordError   a stored record, a batch or an address within one
+        └── ExpressionError a filter that is none
 """
 
 from __future__ import annotations
@@ -74,3 +75,7 @@ class JsonError(WireError):
 
 class RecordError(WireError):
     """A stored record, a batch body, or a host within one, that breaks its layout, its length or its checksum."""
+
+
+class ExpressionError(WireError):
+    """A filter expression that cannot be read."""

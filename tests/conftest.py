@@ -1,4 +1,4 @@
-"""For all tests: the same signals, however the run was started, and none left changed for the tests after.
+"""For all tests: no deadlines, the same signals however the run was started, and none left changed afterwards.
 
 A shell that starts something in the background has it ignore Ctrl-C, and every process that the tests start inherits
 that; tests that interrupt a run need it to listen.
@@ -10,6 +10,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# No test depends on how fast the machine is.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

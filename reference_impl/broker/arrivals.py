@@ -76,7 +76,7 @@ def _save_new_topics(state: BrokerState) -> None:
 def _arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:
     if not state.held.count:
         return []
-    woken = state.held.arrived(message.topic, message.queue_id, lambda: _tags_code(message))
+    woken = state.held.arrived(message.topic, message.queue_id, lambda: _tags_code(message), message.properties)
     return wake(state, now_ms, woken) if woken else []
 
 

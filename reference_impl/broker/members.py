@@ -17,11 +17,11 @@ from reference_impl.broker.pulls import NO_FILTER_REMARK
 from reference_impl.broker.request import RefusalError, Request, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
-from reference_impl.delivery.filters import TAG, Subscription, parse_expression
+from reference_impl.delivery.filters import TAG, Subscription, filter_of, parse_expression
 from reference_impl.delivery.members import Client, ConsumerReport, connection_json
 from reference_impl.delivery.topics import retry_topic
 from reference_impl.effects import Close, Effect, Push
-from reference_impl.errors import JsonError
+from reference_impl.errors import ExpressionError, JsonError
 from reference_impl.frame import FLAG_ONEWAY, Command
 from reference_impl.loose_json import dumps, loads_loose
 
@@ -103,13 +103,16 @@ def member_list(state: BrokerState, request: Request) -> list[Effect]:
     return request.reply(body=dumps({"consumerIdList": ids}))
 
 
-def check_config(_: BrokerState, request: Request) -> list[Effect]:
-    """46: whether a subscription could be served. Codes 0, 1 (SQL92, which needs enablePropertyFilter), 23."""
+def check_config(state: BrokerState, request: Request) -> list[Effect]:
+    """46: whether a subscription could be served. Codes 0, 1 (SQL92 without enablePropertyFilter), 23."""
     # DECODE
     subscription = json_body(request).get("subscriptionData") or {}
     # CHECK
-    if subscription.get("expressionType", TAG) != TAG:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
+    kind = str(subscription.get("expressionType") or TAG)
+    if kind != TAG:
+        if not state.settings.enablePropertyFilter:
+            raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
+        _check_expression(kind, str(subscription.get("subString") or ""))
     # APPLY: nothing changes
     # REPLY
     return request.reply()
@@ -178,6 +181,13 @@ def json_body(request: Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the body is {type(body).__name__}, not a JSON object")
     return body
+
+
+def _check_expression(kind: str, text: str) -> None:
+    try:
+        filter_of(Subscription("", text, kind=kind))
+    except ExpressionError as error:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, str(error)) from error
 
 
 def _consumer(entry: dict[str, Any]) -> ConsumerReport:

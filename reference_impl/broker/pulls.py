@@ -8,6 +8,7 @@ PullMessageProcessor, PullRequestHoldService.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from reference_impl.broker.request import RefusalError, Request, number, text
@@ -15,15 +16,18 @@ from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
     PERM_READ,
+    PROPERTY_RETRY_TOPIC,
     PULL_COMMIT_OFFSET,
     PULL_SUBSCRIPTION,
     PULL_SUSPEND,
+    RETRY_PREFIX,
     RequestCode,
     ResponseCode,
 )
-from reference_impl.delivery.filters import TAG, Accept, Subscription, acceptor, parse_expression
+from reference_impl.delivery.filters import SQL92, TAG, Filter, Subscription, filter_of, parse_expression
 from reference_impl.delivery.held import HeldPull
 from reference_impl.effects import Effect
+from reference_impl.errors import ExpressionError
 from reference_impl.store import Read
 
 _CODES = {
@@ -34,6 +38,7 @@ _CODES = {
     "OFFSET_TOO_SMALL": ResponseCode.PULL_OFFSET_MOVED,
 }
 """Store's status to answer's code; NO_MESSAGE_IN_QUEUE depends on the offset."""
+BAD_FILTER_REMARK = "The broker's consumer filter data is not exist!Your expression may be wrong!"
 NO_FILTER_REMARK = "The broker does not support consumer to filter message by SQL92"
 
 
@@ -54,7 +59,7 @@ class _Pull(NamedTuple):
 
 
 def pull(state: BrokerState, request: Request) -> list[Effect]:
-    """Answer with records, with what is wrong with the offset, or later. Codes 0, 1, 16, 17, 19, 20, 21, 23 to 26."""
+    """Answer with records, with what is wrong with the offset, or later. Codes 0, 1, 16, 17, 19, 20, 21, 23 to 27."""
     return _run(state, request, may_hold=True)
 
 
@@ -88,15 +93,15 @@ def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
     header = _decode(request)
     # CHECK
     _check_permissions(state, request, header)
-    accept = acceptor(_subscription(state, header))
+    wanted = _filter(state, header)
     # APPLY
-    found = state.store.read(header.topic, header.queue_id, header.offset, header.max_num, accept=accept)
+    found = _read(state, header, wanted)
     if may_hold and header.sys_flag & PULL_COMMIT_OFFSET:
         state.offsets.commit(header.group, header.topic, header.queue_id, header.commit_offset)
     code = _code(found, header.offset)
     # REPLY
     waits = code == ResponseCode.PULL_NOT_FOUND and may_hold and header.sys_flag & PULL_SUSPEND
-    if waits and _hold(state, request, header, accept):
+    if waits and _hold(state, request, header, wanted):
         return []
     fields = {
         "suggestWhichBrokerId": "0",
@@ -172,9 +177,49 @@ def _subscription(state: BrokerState, header: _Pull) -> Subscription:
             ) from None
     else:
         found = _known_subscription(state, header)
-    if found.kind == "SQL92":
+    if found.kind != TAG and not state.settings.enablePropertyFilter:
         raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
     return found
+
+
+def _filter(state: BrokerState, header: _Pull) -> Filter | None:
+    """The test to put to each message.
+
+    An expression that cannot be read is no filter where the pull itself brings it, and is refused (27) where a
+    heartbeat brought it, as in RocketMQ. A retry topic is filtered by what its messages were subscribed to before,
+    where ``filterSupportRetry`` says so.
+    """
+    subscription = _subscription(state, header)
+    if header.topic.startswith(RETRY_PREFIX):
+        return _filter_of_retries(state, header) if state.settings.filterSupportRetry else None
+    try:
+        return filter_of(subscription)
+    except ExpressionError:
+        if header.sys_flag & PULL_SUBSCRIPTION:
+            return None
+        raise RefusalError(ResponseCode.FILTER_DATA_NOT_EXIST, BAD_FILTER_REMARK) from None
+
+
+def _filter_of_retries(state: BrokerState, header: _Pull) -> Filter | None:
+    def wanted(properties: Mapping[str, str]) -> bool:
+        before = state.members.subscription(header.group, properties.get(PROPERTY_RETRY_TOPIC, ""))
+        if before is None or before.kind != SQL92:
+            return True
+        try:
+            test = filter_of(before)
+        except ExpressionError:
+            return True
+        return test is None or test.accepts(0, properties)
+
+    return Filter(by_properties=wanted)
+
+
+def _read(state: BrokerState, header: _Pull, wanted: Filter | None) -> Read:
+    place = header.topic, header.queue_id, header.offset, header.max_num
+    if wanted is None:
+        return state.store.read(*place)
+    by_code = wanted.by_code if wanted.codes else None
+    return state.store.read(*place, accept=by_code, accept_properties=wanted.by_properties)
 
 
 def _known_subscription(state: BrokerState, header: _Pull) -> Subscription:
@@ -195,7 +240,7 @@ def _code(found: Read, offset: int) -> ResponseCode:
     return code
 
 
-def _hold(state: BrokerState, request: Request, header: _Pull, accept: Accept | None) -> bool:
+def _hold(state: BrokerState, request: Request, header: _Pull, wanted: Filter | None) -> bool:
     settings = state.settings
     wait_ms = header.suspend_ms if settings.longPollingEnable else settings.shortPollingTimeMills
     return state.held.hold(
@@ -206,7 +251,7 @@ def _hold(state: BrokerState, request: Request, header: _Pull, accept: Accept | 
             header.topic,
             header.queue_id,
             header.offset,
-            accept,
+            wanted,
             request.now_ms + wait_ms,
         )
     )

@@ -1,4 +1,4 @@
-"""Subscriptions and tag filters: which messages a group wants, decided on hash codes as RocketMQ's brokers do.
+"""Subscriptions: which messages a group wants, by the hash codes of tags, as RocketMQ's brokers do, or by SQL92.
 
 Two tags with one hash code pass the broker together; the client compares the texts. Must not know queues or
 connections. Sources: RocketMQ FilterAPI, SubscriptionData, DefaultMessageFilter.
@@ -6,11 +6,12 @@ connections. Sources: RocketMQ FilterAPI, SubscriptionData, DefaultMessageFilter
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
 
+from reference_impl.delivery.sql92 import compile_expression
 from reference_impl.message import java_hash
 
 ALL = "*"
@@ -18,8 +19,7 @@ TAG = "TAG"
 TAGS_MAX = 1000
 """Tags in one expression; ours, far above what anybody subscribes to."""
 
-Accept = Callable[[int], bool]
-"""Whether a message with this tags code is wanted."""
+SQL92 = "SQL92"
 
 
 class Subscription(Struct, frozen=True):
@@ -66,8 +66,25 @@ def _tags(expression: str) -> list[str]:
     return [part for part in parts if part and part != ALL]
 
 
-def acceptor(subscription: Subscription) -> Accept | None:
-    """The test to put to each tags code; None where everything is wanted."""
-    if not subscription.codes:
-        return None
-    return subscription.codes.__contains__
+class Filter(Struct, frozen=True):
+    """The test to put to each message: first its tags code, and only then its properties, which cost a read."""
+
+    codes: frozenset[int] = frozenset()
+    """Wanted tags codes; empty = every one."""
+    by_properties: Callable[[Mapping[str, str]], bool] | None = None
+    """Whether a message with these properties is wanted; None = every one."""
+
+    def by_code(self, code: int) -> bool:
+        """Whether a message with this tags code may be wanted."""
+        return not self.codes or code in self.codes
+
+    def accepts(self, code: int, properties: Mapping[str, str]) -> bool:
+        """Whether a message with this tags code and these properties is wanted."""
+        return self.by_code(code) and (self.by_properties is None or self.by_properties(properties))
+
+
+def filter_of(subscription: Subscription) -> Filter | None:
+    """The test that a subscription means; None where everything is wanted. Raises ExpressionError."""
+    if subscription.kind == SQL92:
+        return Filter(by_properties=compile_expression(subscription.expression).accepts)
+    return Filter(subscription.codes) if subscription.codes else None

@@ -7,11 +7,11 @@ not read messages: it says *who* wakes, the pull handler runs them again. Source
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from msgspec import Struct, field
 
-from reference_impl.delivery.filters import Accept
+from reference_impl.delivery.filters import Filter
 from reference_impl.frame import Command
 
 HELD_MAX = 100_000
@@ -27,7 +27,7 @@ class HeldPull(Struct, frozen=True):
     topic: str
     queue_id: int
     offset: int
-    accept: Accept | None
+    filter: Filter | None
     until_ms: int
     """Broker's clock; answered at the first scan at or after it."""
 
@@ -46,13 +46,15 @@ class HeldPulls(Struct):
         self.count += 1
         return True
 
-    def arrived(self, topic: str, queue_id: int, tags_code: Callable[[], int]) -> list[HeldPull]:
+    def arrived(
+        self, topic: str, queue_id: int, tags_code: Callable[[], int], properties: Mapping[str, str]
+    ) -> list[HeldPull]:
         """A message was stored; the pulls that want it, taken out. ``tags_code`` is only computed when one waits."""
         pulls = self.waiting.get((topic, queue_id))
         if not pulls:
             return []
         code = tags_code()
-        woken = [pull for pull in pulls if pull.accept is None or pull.accept(code)]
+        woken = [pull for pull in pulls if pull.filter is None or pull.filter.accepts(code, properties)]
         self._take(woken, (topic, queue_id))
         return woken
 

@@ -11,7 +11,7 @@ DefaultMessageStore.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -148,11 +148,13 @@ class Store:
         max_num: int,
         max_bytes: int = READ_BYTES_MAX,
         accept: Callable[[int], bool] | None = None,
+        accept_properties: Callable[[Mapping[str, str]], bool] | None = None,
     ) -> Read:
         """Up to ``max_num`` records of a queue from ``offset`` on, at most ``max_bytes`` but at least one.
 
-        ``accept`` is asked with each message's tags code (Java's hash of TAGS, 0 without); at most
-        ``SCANNED_MESSAGES_MAX`` are looked at. Source: rocketmq DefaultMessageStore.getMessage.
+        ``accept`` is asked with each message's tags code (Java's hash of TAGS, 0 without), then ``accept_properties``
+        with its properties, which have to be read for that; at most ``SCANNED_MESSAGES_MAX`` are looked at. Source:
+        rocketmq DefaultMessageStore.getMessage.
         """
         queue = self._queues.get((topic, queue_id))
         if queue is None:
@@ -164,7 +166,8 @@ class Store:
             return Read("OFFSET_OVERFLOW_ONE", b"", 0, offset, low, high)
         if offset > high:
             return Read("OFFSET_OVERFLOW_BADLY", b"", 0, high, low, high)
-        chosen, looked_at = _choose(queue, offset - low, max_num, max_bytes, accept)
+        wanted = self._wanted(queue, accept, accept_properties)
+        chosen, looked_at = _choose(queue, offset - low, max_num, max_bytes, wanted)
         status = "FOUND" if chosen else "NO_MATCHED_MESSAGE"
         return Read(status, self._fetch(queue, chosen), len(chosen), offset + looked_at, low, high)
 
@@ -263,6 +266,24 @@ class Store:
             code = self._tags_codes[tags] = java_hash(tags)
         return code
 
+    def _wanted(
+        self,
+        queue: ConsumeQueue,
+        accept: Callable[[int], bool] | None,
+        accept_properties: Callable[[Mapping[str, str]], bool] | None,
+    ) -> Callable[[int], bool] | None:
+        """The test to put to the message at an index of a queue; None where all are wanted."""
+        if accept_properties is None:
+            return None if accept is None else lambda index: accept(queue.tags_codes[index])
+
+        def wanted(index: int) -> bool:
+            if accept is not None and not accept(queue.tags_codes[index]):
+                return False
+            record = self._log.read(queue.positions[index], queue.sizes[index])
+            return accept_properties(decode_record(record, check_crc=False).properties)
+
+        return wanted
+
     def _store_time(self, position: int) -> int:
         return store_time(self._log.read(position, HEAD_BYTES))
 
@@ -283,7 +304,7 @@ class Store:
 
 
 def _choose(
-    queue: ConsumeQueue, start: int, max_num: int, max_bytes: int, accept: Callable[[int], bool] | None
+    queue: ConsumeQueue, start: int, max_num: int, max_bytes: int, wanted: Callable[[int], bool] | None
 ) -> tuple[list[int], int]:
     """Indexes of the messages to answer, and how many were looked at."""
     chosen: list[int] = []
@@ -293,7 +314,7 @@ def _choose(
         size = queue.sizes[index]
         if chosen and (len(chosen) >= max_num or taken + size > max_bytes):
             return chosen, index - start
-        if accept is not None and not accept(queue.tags_codes[index]):
+        if wanted is not None and not wanted(index):
             continue
         chosen.append(index)
         taken += size

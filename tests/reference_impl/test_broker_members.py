@@ -128,6 +128,14 @@ def test_checking_a_subscription(bench: type[Bench]) -> None:
     assert "SQL92" in answer.remark
 
 
+@pytest.mark.parametrize(("text", "code"), [("a > 3 AND TAGS IS NOT NULL", 0), ("a >> 1 AND", 23), ("", 23)])
+def test_an_expression_is_read_before_it_is_used(bench: type[Bench], text: str, code: int) -> None:
+    b = bench(enablePropertyFilter=True)
+    wanted = {"topic": "T", "subString": text, "expressionType": "SQL92"}
+    answer = b.ask(46, body=json.dumps({"clientId": "c", "group": "G", "subscriptionData": wanted}).encode())
+    assert answer.code == code
+
+
 def second_version(b: Bench, conn: int, fingerprint: int, subscriptions: bool) -> dict[str, str]:
     """A 5.x heartbeat; what it was answered."""
     wanted = [{"topic": "T", "subString": "a", "subVersion": 1}] if subscriptions else []

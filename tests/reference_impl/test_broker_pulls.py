@@ -201,3 +201,61 @@ def test_a_lite_pull_of_newer_clients_is_a_pull(bench: type[Bench]) -> None:
     more = {"sysFlag": 22, "maxMsgBytes": 2147483647, "bname": "broker-a"}
     answer = b.ask(361, b.pull_fields("T", **more))
     assert (answer.code, answer.fields["nextBeginOffset"]) == (0, "1")
+
+
+SQL = {"expressionType": "SQL92", "subscription": "a > 1"}
+
+
+def test_sql92_in_the_header_of_a_pull(bench: type[Bench], split: Any) -> None:
+    b = bench(enablePropertyFilter=True)
+    for value in ("1", "2", "x", "3"):
+        b.send("T", value.encode(), properties={"a": value})
+    answer = b.pull("T", **SQL)
+    assert [record.body for record in split(answer.body)] == [b"2", b"3"]
+    assert answer.fields["nextBeginOffset"] == "4"
+    answer = b.pull("T", **SQL | {"subscription": "a > 5"})
+    assert (answer.code, answer.remark, answer.fields["nextBeginOffset"]) == (20, "NO_MATCHED_MESSAGE", "4")
+
+
+def test_an_unreadable_expression_in_the_header_filters_nothing_as_in_rocketmq(bench: type[Bench], split: Any) -> None:
+    b = bench(enablePropertyFilter=True)
+    b.send("T", b"one")
+    assert len(split(b.pull("T", **SQL | {"subscription": "a >> 1 AND"}).body)) == 1
+
+
+def test_sql92_from_a_heartbeat(bench: type[Bench], split: Any) -> None:
+    b = bench(enablePropertyFilter=True)
+    for expression, version in (("a > 1", 1), ("a >> 1", 2)):
+        wanted = [{"topic": "T", "subString": expression, "subVersion": version, "expressionType": "SQL92"}]
+        assert b.heartbeat(1, "G", subscriptionDataSet=wanted).code == 0
+        b.send("T", b"two", properties={"a": "2"})
+        answer = b.pull("T", sysFlag=0, subVersion=version)
+        assert answer.code == (0 if version == 1 else 27)
+    assert answer.remark == "The broker's consumer filter data is not exist!Your expression may be wrong!"
+
+
+def test_a_held_pull_wakes_for_what_its_expression_wants(bench: type[Bench]) -> None:
+    b = bench(enablePropertyFilter=True)
+    b.send("T", b"x", properties={"a": "0"})
+    held = b.begin(11, b.pull_fields("T", offset=1, sysFlag=6, suspendTimeoutMillis=15_000, **SQL), conn=2)
+    b.send("T", b"no", properties={"a": "1"})
+    assert b.answer(held, 2) is None
+    b.send("T", b"yes", properties={"a": "2"})
+    answer = b.answer(held, 2)
+    assert (answer.code, answer.fields["nextBeginOffset"]) == (0, "3")
+
+
+@pytest.mark.parametrize(("support", "count"), [(False, 2), (True, 1)])
+def test_retries_are_filtered_only_where_the_setting_says_so(
+    bench: type[Bench], split: Any, support: bool, count: int
+) -> None:
+    b = bench(enablePropertyFilter=True, filterSupportRetry=support)
+    wanted = [{"topic": "T", "subString": "a > 1", "subVersion": 1, "expressionType": "SQL92"}]
+    wanted += [{"topic": "%RETRY%G", "subString": "*", "subVersion": 1}]
+    b.heartbeat(1, "G", subscriptionDataSet=wanted)
+    for value in ("1", "2"):
+        b.send("T", b"m", properties={"a": value})
+        position = b.records("T")[-1].physical_offset
+        b.ask(36, {"offset": position, "group": "G", "delayLevel": 1})
+    b.advance(1200)
+    assert len(split(b.pull("%RETRY%G", sysFlag=0, subVersion=1).body)) == count

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from reference_impl.delivery import held as module
+from reference_impl.delivery.filters import Filter
 from reference_impl.delivery.held import HeldPull, HeldPulls
 from reference_impl.frame import Command
 
 
 def pull(conn: int = 1, queue: int = 0, offset: int = 0, until_ms: int = 100, tag: int | None = None) -> HeldPull:
-    accept = None if tag is None else frozenset({tag}).__contains__
-    return HeldPull(conn, ("h", 1), Command(code=11), "T", queue, offset, accept, until_ms)
+    wanted = None if tag is None else Filter(frozenset({tag}))
+    return HeldPull(conn, ("h", 1), Command(code=11), "T", queue, offset, wanted, until_ms)
 
 
 def test_a_wanted_message_wakes_only_those_who_want_it() -> None:
@@ -19,9 +20,9 @@ def test_a_wanted_message_wakes_only_those_who_want_it() -> None:
     everything, tagged, other = pull(), pull(tag=7), pull(queue=1)
     for one in (everything, tagged, other):
         assert held.hold(one)
-    assert held.arrived("T", 0, lambda: 5) == [everything]
-    assert held.arrived("T", 0, lambda: 7) == [tagged]
-    assert held.arrived("T", 0, lambda: 7) == []
+    assert held.arrived("T", 0, lambda: 5, {}) == [everything]
+    assert held.arrived("T", 0, lambda: 7, {}) == [tagged]
+    assert held.arrived("T", 0, lambda: 7, {}) == []
     assert held.count == 1
 
 
@@ -29,7 +30,7 @@ def test_the_tag_is_not_computed_for_nobody() -> None:
     def never() -> int:
         raise AssertionError
 
-    assert HeldPulls().arrived("T", 0, never) == []
+    assert HeldPulls().arrived("T", 0, never, {}) == []
 
 
 def test_the_scan_wakes_by_time_and_by_growth() -> None:
