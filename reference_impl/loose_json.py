@@ -1,13 +1,14 @@
 """JSON as RocketMQ peers write it: strict first, then a tolerant reader for what fastjson 1 emits and accepts.
 
 Tolerated: keys without quotes (numbers, names) and objects as keys, single quotes, trailing commas. A key that is an
-object becomes its own compact JSON text. Holds no knowledge of any body. Writing is always strict.
+object becomes its own compact JSON text. Holds no knowledge of any body. Writing is strict but for ``dumps_keyed``.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,14 @@ _STRINGS: Final = {quote: re.compile(rf"[^\\{quote}]*") for quote in "\"'"}
 def dumps(value: Any) -> bytes:
     """Write strict, compact JSON in UTF-8."""
     return msgspec.json.encode(value)
+
+
+def dumps_keyed(pairs: Iterable[tuple[bytes, bytes]]) -> msgspec.Raw:
+    """Write an object whose keys are JSON texts themselves, numbers or objects, as fastjson writes such maps.
+
+    What comes out is no JSON; it can stand as a value inside of what ``dumps`` writes.
+    """
+    return msgspec.Raw(b"{" + b",".join(key + b":" + value for key, value in pairs) + b"}")
 
 
 def loads_loose(data: bytes) -> Any:

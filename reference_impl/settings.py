@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from msgspec import Struct, field, to_builtins
+from msgspec.structs import replace
 
 from reference_impl.errors import SettingsError
 
@@ -32,11 +33,11 @@ _TIME_MS_MAX: Final = 1 << 40
 """Longest time a setting may name, 34 years; ours."""
 
 _IGNORED_NAMES: Final = """
-rocketmqHome kvConfigPath configStorePath productEnvName clusterTest serverWorkerThreads
+rocketmqHome configStorePath productEnvName clusterTest serverWorkerThreads
 serverCallbackExecutorThreads serverSelectorThreads serverOnewaySemaphoreValue serverAsyncSemaphoreValue
 serverChannelMaxIdleTimeSeconds serverSocketSndBufSize serverSocketRcvBufSize
 serverPooledByteBufAllocatorEnable useEpollNativeSelector brokerIP2 messageStorePlugIn clusterTopicEnable
-brokerTopicEnable autoDeleteUnusedStats sendMessageThreadPoolNums pullMessageThreadPoolNums
+brokerTopicEnable sendMessageThreadPoolNums pullMessageThreadPoolNums
 processReplyMessageThreadPoolNums queryMessageThreadPoolNums adminBrokerThreadPoolNums
 clientManageThreadPoolNums consumerManageThreadPoolNums heartbeatThreadPoolNums endTransactionThreadPoolNums
 consumerManagerThreadPoolQueueCapacity clientManagerThreadPoolQueueCapacity sendThreadPoolQueueCapacity
@@ -94,6 +95,8 @@ class NameServerSettings(_Common, frozen=True):
     """0 takes a free one."""
     orderMessageEnable: bool = False
     """Whether a route names the order configuration of its topic."""
+    kvConfigPath: str = ""
+    """File that keeps the key-value configuration; empty: it lives as long as the process. RocketMQ has a default."""
     broker_expiry_ms: int = _reference("brokerExpiryMs", 120_000)
     """A broker silent for longer is removed at the next scan [BROKER_CHANNEL_EXPIRED_TIME]."""
     broker_scan_ms: int = _reference("brokerScanMs", 10_000)
@@ -144,6 +147,8 @@ class BrokerSettings(_Common, frozen=True):
     """Whether consumers may filter by SQL92."""
     filterSupportRetry: bool = False
     """Whether SQL92 filters are put to retries too."""
+    autoDeleteUnusedStats: bool = False
+    """Whether the counts of a topic or group go with it."""
     rejectTransactionMessage: bool = False
     storeReplyMessageEnable: bool = True
     """Whether answers of request-reply are stored beside being handed over."""
@@ -196,6 +201,16 @@ class BrokerSettings(_Common, frozen=True):
         return parse_delay_levels(self.messageDelayLevel)
 
 
+_FIXED_NAMES: Final = """
+bindAddress reference.idleCloseMs listenPort kvConfigPath brokerName brokerClusterName brokerId brokerIP1
+haListenPort namesrvAddr storePathRootDir flushIntervalCommitLog messageDelayLevel brokerRole
+mappedFileSizeCommitLog defaultTopicQueueNums traceTopicEnable msgTraceTopicName reference.delayScanMs
+reference.version
+"""
+
+_FIXED: Final = frozenset(_FIXED_NAMES.split())
+"""Properties that are read at the start alone."""
+
 Settings = TypeVar("Settings", NameServerSettings, BrokerSettings)
 
 
@@ -238,6 +253,14 @@ def parse_properties(text: str) -> dict[str, str]:
     return found
 
 
+def properties_text(values: Mapping[str, Value]) -> bytes:
+    """Write properties, sorted, one line each, as 26 and 319 answer them."""
+    lines = (
+        f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in sorted(values.items())
+    )
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
 def parse_arguments(arguments: Iterable[str]) -> dict[str, str]:
     """Read ``key=value`` words of ``-p``; SettingsError names a word without ``=``."""
     found: dict[str, str] = {}
@@ -270,6 +293,26 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
     broker = BrokerSettings(**chosen["broker"])  # type: ignore[arg-type]
     _check_broker(broker)
     return Loaded(nameserver, broker, tuple(notes))
+
+
+def changed(settings: Settings, properties: Mapping[str, str]) -> Settings:
+    """Settings after a change at run time (25, 318); names that mean nothing here are left out, as RocketMQ does.
+
+    SettingsError: a property that is read at the start alone, or a value of the wrong kind or range. Then nothing
+    changes, where RocketMQ reports success.
+    """
+    kind = type(settings)
+    attributes = _attributes(kind)
+    shown = settings.effective()
+    values: dict[str, Value] = {}
+    for key, text in properties.items():
+        if key not in attributes:
+            continue
+        value = _convert(kind, key, attributes[key], text)
+        if key in _FIXED and value != shown[key]:
+            raise SettingsError(f"property {key} is {shown[key]!r} until the next start: stop, and start with {text!r}")
+        values[attributes[key]] = value
+    return replace(settings, **values)
 
 
 def _check_broker(settings: BrokerSettings) -> None:

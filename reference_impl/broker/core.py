@@ -7,18 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import random
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from reference_impl.broker import (
-    admin,
+    broker_admin,
+    client_admin,
+    group_admin,
     locks,
     members,
+    offset_admin,
     offsets,
     persistence,
     pulls,
     replies,
     sendback,
     sends,
+    topic_admin,
     transactions,
 )
 from reference_impl.broker.arrivals import deliver_due
@@ -26,6 +32,7 @@ from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import Handler, new_state
 from reference_impl.broker.timers import Timers
 from reference_impl.commands import ResponseCode, unsupported_remark
+from reference_impl.delivery.statistics import HOURS_MS, MINUTES_MS, SECONDS_MS
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Reply
 from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
@@ -42,7 +49,11 @@ HANDLERS: Final[dict[int, Handler]] = {
     **locks.HANDLERS,
     **replies.HANDLERS,
     **transactions.HANDLERS,
-    **admin.HANDLERS,
+    **topic_admin.HANDLERS,
+    **group_admin.HANDLERS,
+    **offset_admin.HANDLERS,
+    **client_admin.HANDLERS,
+    **broker_admin.HANDLERS,
 }
 """What this broker serves; every other code is answered REQUEST_CODE_NOT_SUPPORTED."""
 
@@ -55,7 +66,6 @@ class BrokerCore:
     """
 
     def __init__(self, settings: BrokerSettings, store: Store, disk: Disk, rng: random.Random) -> None:
-        self.settings = settings
         self.state = new_state(settings, store, disk, rng)
         self._timers = Timers()
         persistence.load(self.state)
@@ -65,16 +75,17 @@ class BrokerCore:
         state = self.state
         state.started_ms = now_ms
         every = self._timers.every
-        every(self.settings.register_period_ms, lambda _: state.registrar.register(state.topics), now_ms)
-        every(self.settings.client_scan_ms, lambda now: members.expire(state, now), now_ms)
-        every(pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
-        every(self.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
-        every(self.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
-        every(self.settings.transactionCheckInterval, lambda now: transactions.check(state, now), now_ms)
+        every(lambda: state.settings.register_period_ms, self._register, now_ms)
+        every(lambda: state.settings.client_scan_ms, lambda now: members.expire(state, now), now_ms)
+        every(lambda: pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
+        every(lambda: state.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
+        every(lambda: state.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
+        every(lambda: state.settings.transactionCheckInterval, lambda now: transactions.check(state, now), now_ms)
+        self._count(now_ms)
         persistence.save_topics(state)
         state.schedule.resume(state.store, now_ms)
         transactions.resume(state)
-        return state.registrar.register(state.topics)
+        return self._register(now_ms)
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Serve one request. A one-way request gets no answer, whatever happens. Clauses: prt-opaque,
@@ -93,7 +104,7 @@ class BrokerCore:
 
     def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
         """An outgoing Call was answered, or failed (``None``): both end the wait, the next period tries again."""
-        return self.state.registrar.answered(token)
+        return broker_admin.registered(self.state, now_ms, token, command)
 
     def closed(self, now_ms: int, conn: int) -> list[Effect]:
         """A connection ended: its members are out at once, and the others are told. Clause: con-notify-ids."""
@@ -174,6 +185,20 @@ class BrokerCore:
             self.state.schedule.postpone(now_ms)
             return []
 
+    def _register(self, _: int) -> list[Effect]:
+        return self.state.registrar.register(self.state.topics, follow_order=True)
+
+    def _count(self, now_ms: int) -> None:
+        counts = self.state.statistics
+        counts.start(now_ms)
+        periods = (
+            (SECONDS_MS, counts.sample_seconds),
+            (MINUTES_MS, counts.sample_minutes),
+            (HOURS_MS, counts.sample_hours),
+        )
+        for period_ms, sample in periods:
+            self._timers.every(period_ms, partial(_sampled, sample), now_ms)
+
     def _save_offsets(self, _: int) -> list[Effect]:
         # What a full disk refuses stays marked as unsaved, for the next time.
         with contextlib.suppress(OSError):
@@ -190,3 +215,8 @@ class BrokerCore:
 def _answers(effect: Effect, request: Request) -> bool:
     """Whether an effect is the answer to this request (and not one to a held pull that it woke)."""
     return isinstance(effect, Reply) and effect.conn == request.conn and effect.command.opaque == request.command.opaque
+
+
+def _sampled(sample: Callable[[int], None], now_ms: int) -> list[Effect]:
+    sample(now_ms)
+    return []

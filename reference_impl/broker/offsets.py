@@ -95,12 +95,20 @@ def view_message(state: BrokerState, request: Request) -> list[Effect]:
     # DECODE
     position = number(request.command.fields, "offset")
     # CHECK
-    record = state.store.record_at(position) if position >= 0 else None
-    if record is None:
+    body = record_bytes(state, position)
+    if body is None:
         raise RefusalError(ResponseCode.SYSTEM_ERROR, f"can not find message by the offset, {position}")
     # APPLY: nothing changes
     # REPLY
-    body = encode_record(
+    return request.reply(body=body)
+
+
+def record_bytes(state: BrokerState, position: int) -> bytes | None:
+    """The stored record at a position of the log, as it stands there; None when none does."""
+    record = state.store.record_at(position) if position >= 0 else None
+    if record is None:
+        return None
+    return encode_record(
         record,
         queue_offset=record.queue_offset,
         physical_offset=record.physical_offset,
@@ -108,7 +116,6 @@ def view_message(state: BrokerState, request: Request) -> list[Effect]:
         store_host=record.store_host,
         properties=record.raw_properties,
     )
-    return request.reply(body=body)
 
 
 def _queue(request: Request) -> tuple[str, int]:

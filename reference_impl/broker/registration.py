@@ -23,6 +23,8 @@ REGISTER_TIMEOUT_MS = 6000
 """How long one NameServer may take; RocketMQ 4.9: registerBrokerTimeoutMills."""
 UNREGISTER_TIMEOUT_MS = 1000
 """How long a clean stop waits for a NameServer; ours."""
+ORDER_ROUND = "order"
+"""Begins the token of each call of a round of registrations whose answer may change which topics are ordered."""
 WAITING_MAX = 10_000
 """Answers that wait for a registration at once; ours. Further ones do not wait."""
 
@@ -41,14 +43,19 @@ class Registrar(Struct):
     """Registrations made in this life; part of the token."""
     waiting: dict[int, _Waiting] = field(default_factory=dict)
 
-    def register(self, topics: TopicTable, then: list[Effect] | None = None) -> list[Effect]:
-        """Tell every NameServer all topics; ``then`` is answered when each has answered or failed."""
+    def register(
+        self, topics: TopicTable, then: list[Effect] | None = None, *, follow_order: bool = False
+    ) -> list[Effect]:
+        """Tell every NameServer all topics; ``then`` is answered when each has answered or failed.
+
+        With ``follow_order`` the broker takes over what the answers say of ordered topics.
+        """
         self.count += 1
         command = self._register_command(topics)
         calls: list[Effect] = []
         tokens = set()
         for index, address in enumerate(self.settings.nameservers):
-            token = f"register-{self.count}-{index}"
+            token = f"{ORDER_ROUND if follow_order else 'register'}-{self.count}-{index}"
             tokens.add(token)
             calls.append(Call(address, command, token, REGISTER_TIMEOUT_MS))
         if not then:
@@ -61,7 +68,7 @@ class Registrar(Struct):
     def answered(self, token: str) -> list[Effect]:
         """A NameServer answered or failed; the answers that waited for the last of its round."""
         parts = token.split("-")
-        if len(parts) != 3 or parts[0] != "register":
+        if len(parts) != 3 or parts[0] not in ("register", ORDER_ROUND):
             return []
         waiting = self.waiting.get(int(parts[1]))
         if waiting is None:

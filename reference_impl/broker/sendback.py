@@ -51,6 +51,7 @@ def send_back(state: BrokerState, request: Request) -> list[Effect]:
     queues = 1 if copy.topic.startswith(DLQ_PREFIX) else group.retry_queues
     made = make_internal_topic(state, copy.topic, queues, request.now_ms)
     _, woken = store_message(state, copy, request.now_ms)
+    state.statistics.sent_back(record.topic, name)
     # REPLY
     return [*request.reply(), *woken, *made]
 

@@ -93,6 +93,7 @@ def send(state: BrokerState, request: Request) -> list[Effect]:
     else:
         one, woken = store_message(state, messages[0], request.now_ms)
         stored = [one]
+    state.statistics.put(header.topic, len(stored), stored[-1].end_position - stored[0].physical_offset)
     # REPLY
     waits = messages[0].properties.get(PROPERTY_WAIT) != "false"
     return [*acknowledge(state, request, stored, target_queue, waits), *woken, *made]

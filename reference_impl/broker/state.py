@@ -19,7 +19,8 @@ from reference_impl.delivery.held import HeldPulls
 from reference_impl.delivery.locks import QueueLocks
 from reference_impl.delivery.members import Members
 from reference_impl.delivery.offsets import OffsetTable
-from reference_impl.delivery.topics import TopicTable
+from reference_impl.delivery.statistics import Statistics
+from reference_impl.delivery.topics import DataVersion, TopicTable
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect
 from reference_impl.message import Host
@@ -48,9 +49,12 @@ class BrokerState(Struct):
     """Address in records and message ids: ``brokerIP1`` and the port that is listened on."""
     started_ms: int = 0
     """Broker's clock at the start."""
+    settings_version: DataVersion = field(default_factory=DataVersion)
+    """Counts changes of the settings at run time."""
     held: HeldPulls = field(default_factory=HeldPulls)
     waiters: FlushWaiters = field(default_factory=FlushWaiters)
     relays: Relays = field(default_factory=Relays)
+    statistics: Statistics = field(default_factory=Statistics)
     transactions: TransactionTable = field(default_factory=TransactionTable)
 
 

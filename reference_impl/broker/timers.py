@@ -14,11 +14,18 @@ from reference_impl.effects import Effect
 Job = Callable[[int], list[Effect]]
 """Called with the time in ms."""
 
+Period = int | Callable[[], int]
+"""ms, or what gives them: a period that may change, which counts from the next run on."""
+
 
 class _Timer(Struct):
-    period_ms: int
+    period: Period
     job: Job
     next_ms: int
+
+    @property
+    def period_ms(self) -> int:
+        return self.period if isinstance(self.period, int) else self.period()
 
 
 class Timers(Struct):
@@ -31,10 +38,11 @@ class Timers(Struct):
     shortest_ms: int = 0
     """Shortest period: nothing is due later than that, unless the clock was set back."""
 
-    def every(self, period_ms: int, job: Job, now_ms: int) -> None:
-        """Run a job every ``period_ms``, first one period from now."""
-        self.timers.append(_Timer(period_ms, job, now_ms + period_ms))
-        self.shortest_ms = min(timer.period_ms for timer in self.timers)
+    def every(self, period: Period, job: Job, now_ms: int) -> None:
+        """Run a job every period, first one period from now."""
+        timer = _Timer(period, job, now_ms)
+        timer.next_ms += timer.period_ms
+        self.timers.append(timer)
         self._plan()
 
     def run(self, now_ms: int) -> list[Effect]:
@@ -48,8 +56,9 @@ class Timers(Struct):
             return effects
         for timer in self.timers:
             if now_ms >= timer.next_ms:
-                missed = (now_ms - timer.next_ms) // timer.period_ms
-                timer.next_ms += (missed + 1) * timer.period_ms
+                period_ms = timer.period_ms
+                missed = (now_ms - timer.next_ms) // period_ms
+                timer.next_ms += (missed + 1) * period_ms
                 effects += timer.job(now_ms)
         self._plan()
         return effects
@@ -60,4 +69,5 @@ class Timers(Struct):
         self._plan()
 
     def _plan(self) -> None:
+        self.shortest_ms = min(timer.period_ms for timer in self.timers)
         self.next_ms = min(timer.next_ms for timer in self.timers)

@@ -26,19 +26,24 @@ class GroupConfig(Struct, frozen=True):
     """Redeliveries before the dead letter topic, unless the request names its own limit."""
     notify_changes: bool = True
     """Whether members are pushed code 40 when others come and go."""
+    from_min: bool = True
+    """Kept and shown, as the next two; RocketMQ's broker does not act on them either."""
+    broker_id: int = 0
+    slow_broker: int = 1
+    """Where a slow consumer is to read: acted on by those who suggest a broker in a pull's answer."""
 
     def to_json(self) -> dict[str, Any]:
         """RocketMQ's JSON shape."""
         return {
             "groupName": self.name,
             "consumeEnable": self.consume_enable,
-            "consumeFromMinEnable": True,
+            "consumeFromMinEnable": self.from_min,
             "consumeBroadcastEnable": self.broadcast_enable,
             "consumeMessageOrderly": self.orderly,
             "retryQueueNums": self.retry_queues,
             "retryMaxTimes": self.retry_max,
-            "brokerId": 0,
-            "whichBrokerWhenConsumeSlowly": 1,
+            "brokerId": self.broker_id,
+            "whichBrokerWhenConsumeSlowly": self.slow_broker,
             "notifyConsumerIdsChangedEnable": self.notify_changes,
             "groupSysFlag": 0,
             "consumeTimeoutMinute": 15,
@@ -55,6 +60,9 @@ class GroupConfig(Struct, frozen=True):
             retry_queues=int(shape.get("retryQueueNums", 1)),
             retry_max=int(shape.get("retryMaxTimes", 16)),
             notify_changes=bool(shape.get("notifyConsumerIdsChangedEnable", True)),
+            from_min=bool(shape.get("consumeFromMinEnable", True)),
+            broker_id=int(shape.get("brokerId", 0)),
+            slow_broker=int(shape.get("whichBrokerWhenConsumeSlowly", 1)),
         )
 
 
@@ -83,6 +91,14 @@ class GroupTable(Struct):
         self.groups[config.name] = config
         self.version.advance(now_ms)
         self.unsaved = True
+
+    def remove(self, group: str, now_ms: int) -> bool:
+        """Forget a group; whether it was there."""
+        if self.groups.pop(group, None) is None:
+            return False
+        self.version.advance(now_ms)
+        self.unsaved = True
+        return True
 
     def reset(self) -> None:
         """Forget every group."""

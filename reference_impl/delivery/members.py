@@ -148,6 +148,17 @@ class Members(Struct):
             found = next((conn for conn, who in clients.items() if who.client_id == client_id), found)
         return found
 
+    def member(self, group: str, client_id: str) -> Client | None:
+        """A group's member by its client id. RocketMQ: ConsumerManager.findChannel."""
+        found = self.consumers.get(group)
+        members = () if found is None else found.members.values()
+        return next((client for client in members if client.client_id == client_id), None)
+
+    def is_foreign(self, group: str, topic: str) -> bool:
+        """Whether a group is online, wants something, and does not want this topic."""
+        found = self.consumers.get(group)
+        return found is not None and bool(found.subscriptions) and topic not in found.subscriptions
+
     def connections(self, group: str) -> list[int]:
         """Connections of a consumer group's members."""
         found = self.consumers.get(group)

@@ -38,6 +38,27 @@ class OffsetTable(Struct):
             del self.offsets[key]
             self.unsaved = True
 
+    def forget_group(self, group: str) -> None:
+        """A group is gone: so are all its offsets."""
+        for key in [key for key in self.offsets if key[1] == group]:
+            del self.offsets[key]
+            self.unsaved = True
+
+    def groups_of(self, topic: str) -> list[str]:
+        """Groups that have committed an offset of a topic."""
+        return [group for found, group in self.offsets if found == topic]
+
+    def topics_of(self, group: str) -> list[str]:
+        """Topics of which a group has committed an offset."""
+        return [topic for topic, found in self.offsets if found == group]
+
+    def clone(self, source: str, target: str, topic: str) -> None:
+        """Give one group the offsets that another has of a topic, in place of its own; nothing where it has none."""
+        queues = self.offsets.get((topic, source))
+        if queues is not None:
+            self.offsets[topic, target] = dict(queues)
+            self.unsaved = True
+
     def reset(self) -> None:
         """Forget every offset."""
         self.offsets.clear()

@@ -7,10 +7,11 @@ Sources: RocketMQ TopicConfig, TopicConfigManager, TopicValidator.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from reference_impl.commands import (
     BENCHMARK_TOPIC,
@@ -99,11 +100,6 @@ def topic_complaint(topic: str) -> str | None:
     return None
 
 
-def is_system(topic: str) -> bool:
-    """Whether the topic belongs to the broker itself."""
-    return topic in SYSTEM_TOPICS or topic.startswith(SYSTEM_PREFIX)
-
-
 class TopicTable(Struct):
     """All topics of one broker. RocketMQ: TopicConfigManager."""
 
@@ -142,6 +138,27 @@ class TopicTable(Struct):
     def __iter__(self) -> Iterator[TopicConfig]:
         return iter(self.topics.values())
 
+    def system_names(self) -> set[str]:
+        """Topics that belong to the broker itself: nobody may create or delete them."""
+        reply = f"{self.cluster_name}_{REPLY_TOPIC_POSTFIX}"
+        return {*SYSTEM_TOPICS, self.cluster_name, self.broker_name, reply}
+
+    def is_system(self, topic: str) -> bool:
+        """Whether a topic belongs to the broker itself."""
+        return topic.startswith(SYSTEM_PREFIX) or topic in self.system_names()
+
+    def set_order(self, ordered: Collection[str], now_ms: int) -> bool:
+        """A NameServer's order configuration names the topics that are ordered, all others are not; whether anything
+        changed. RocketMQ: TopicConfigManager.updateOrderTopicConfig.
+        """
+        wrong = [topic for topic in self if topic.order != (topic.name in ordered)]
+        for topic in wrong:
+            self.topics[topic.name] = replace(topic, order=not topic.order)
+        if wrong:
+            self.version.advance(now_ms)
+            self.unsaved = True
+        return bool(wrong)
+
     def get(self, topic: str) -> TopicConfig | None:
         """One topic's configuration, None when the broker does not have it."""
         return self.topics.get(topic)
@@ -169,6 +186,10 @@ class TopicTable(Struct):
         ``queues`` is what the producer asks for. RocketMQ: TopicConfigManager.createTopicInSendMessageMethod.
         """
         pattern = self.topics.get(model)
+        if model == TBW102 and pattern is not None and not self.auto_create:
+            # Once switched off, auto-creation stays off until somebody makes TBW102 anew: RocketMQ's own trap.
+            pattern = replace(pattern, perm=PERM_READ | PERM_WRITE)
+            self.put(pattern, now_ms)
         if pattern is None or not pattern.perm & PERM_INHERIT:
             return None
         count = max(0, min(queues, pattern.write_queues))

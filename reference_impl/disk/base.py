@@ -84,6 +84,9 @@ class Disk(Protocol):
     def remove(self, *names: str) -> None:
         """Remove files durably; names that do not exist are skipped."""
 
+    def space(self) -> tuple[int, int]:
+        """Bytes that the file system has, and those of them that can still be used."""
+
     def lock(self) -> AbstractContextManager[object]:
         """A new lock for whoever shares state between the thread that syncs and the thread that owns the files."""
 

@@ -58,6 +58,10 @@ class FaultyDisk:
         """Pass on."""
         self.inner.remove(*names)
 
+    def space(self) -> tuple[int, int]:
+        """Pass on."""
+        return self.inner.space()
+
     def lock(self) -> AbstractContextManager[object]:
         """Pass on."""
         return self.inner.lock()

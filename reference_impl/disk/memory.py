@@ -12,6 +12,9 @@ from msgspec import Struct, field
 
 from reference_impl.disk.base import File, check_name
 
+SPACE_BYTES = 1 << 40
+"""What the disk says it could hold."""
+
 
 class _Image(Struct):
     """One file: what the page cache holds and what the disk holds."""
@@ -89,6 +92,10 @@ class MemoryDisk:
         """Remove files durably."""
         for name in names:
             self._images.pop(check_name(name), None)
+
+    def space(self) -> tuple[int, int]:
+        """SPACE_BYTES, and what the files leave of it."""
+        return SPACE_BYTES, SPACE_BYTES - sum(len(image.cached) for image in self._images.values())
 
     def lock(self) -> AbstractContextManager[object]:
         """Nothing to hold off: this disk has one thread."""

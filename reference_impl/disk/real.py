@@ -85,6 +85,11 @@ class RealDisk:
             for name in gone:
                 self._record.removed(name)
 
+    def space(self) -> tuple[int, int]:
+        """Bytes of the file system that holds the root, and those of them that can still be used."""
+        found = os.statvfs(self.root)
+        return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+
     def lock(self) -> AbstractContextManager[object]:
         """A lock between threads: real syncs run in one of their own."""
         return threading.Lock()

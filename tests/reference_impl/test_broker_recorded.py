@@ -20,7 +20,12 @@ NEEDS_A_STATE = {
     "get_consumer_list_by_group",
     "end_transaction",
 }
-NEEDS_A_STATE |= {"get_consumer_connection_list", "get_producer_connection_list"}
+NEEDS_A_STATE |= {
+    "get_consumer_connection_list",
+    "get_producer_connection_list",
+    "invoke_broker_to_reset_offset",
+    "query_consume_queue",
+}
 NEEDS_A_STATE |= {"end_transaction", "send_reply_message_v2"}
 TRANSACTIONAL = 4
 

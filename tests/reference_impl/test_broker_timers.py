@@ -33,3 +33,16 @@ def test_a_clock_that_is_set_back_does_not_stop_the_jobs() -> None:
     for now_ms in range(5_100, 6_100, 100):
         timers.run(now_ms)
     assert sorted(ran) == [-6_000, *range(5_100, 6_100, 100), 1_000_100]
+
+
+def test_a_period_may_change() -> None:
+    ran: list[int] = []
+    timers = Timers()
+    period_ms = 100
+    timers.every(lambda: period_ms, lambda now: ran.append(now) or [], 0)
+    timers.run(100)
+    period_ms = 10
+    timers.run(200)
+    timers.run(210)
+    assert ran == [100, 200, 210]
+    assert timers.next_ms == 220

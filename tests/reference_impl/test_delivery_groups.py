@@ -32,3 +32,16 @@ def test_absent_members_get_defaults() -> None:
     assert GroupConfig.from_json({"groupName": "G"}) == GroupConfig("G")
     with pytest.raises(KeyError):
         GroupConfig.from_json({})
+
+
+def test_what_the_broker_does_not_act_on_is_kept() -> None:
+    config = GroupConfig("G", from_min=False, broker_id=2, slow_broker=3)
+    assert GroupConfig.from_json(config.to_json()) == config
+
+
+def test_a_group_can_be_forgotten() -> None:
+    groups = GroupTable(auto_create=False)
+    groups.put(GroupConfig("G"), 1)
+    assert groups.remove("G", 2)
+    assert not groups.remove("G", 3)
+    assert groups.version.counter == 2

@@ -98,3 +98,16 @@ def test_a_client_with_two_connections_is_listed_once() -> None:
     assert members.connections("G") == [1, 2]
     members.closed(1)
     assert members.client_ids("G") == ["same"]
+
+
+def test_members_by_client_id_and_what_a_group_wants() -> None:
+    members = Members(100)
+    members.consumer_seen(report("G", "T"), client(1), 0)
+    members.consumer_seen(report("H"), client(2), 0)
+    assert members.member("G", "c1") == client(1)
+    assert members.member("G", "c2") is None
+    assert members.member("X", "c1") is None
+    assert members.is_foreign("G", "U")
+    assert not members.is_foreign("G", "T")
+    assert not members.is_foreign("H", "T"), "wants nothing yet"
+    assert not members.is_foreign("X", "T"), "offline"

@@ -48,3 +48,18 @@ def test_foreign_keys_are_left_out() -> None:
     offsets = OffsetTable()
     offsets.load_json({"offsetTable": {"nonsense": {"0": 1}, "T@G": {"0": 2}}})
     assert list(offsets.items()) == [("G", "T", 0, 2)]
+
+
+def test_groups_and_topics_find_each_other() -> None:
+    offsets = OffsetTable()
+    offsets.commit("G", "T", 0, 1)
+    offsets.commit("H", "T", 0, 2)
+    offsets.commit("G", "U", 0, 3)
+    assert (offsets.groups_of("T"), offsets.topics_of("G"), offsets.topics_of("X")) == (["G", "H"], ["T", "U"], [])
+    offsets.unsaved = False
+    offsets.clone("X", "I", "T")
+    assert not offsets.unsaved
+    offsets.clone("G", "H", "T")
+    assert offsets.query("H", "T", 0) == 1
+    offsets.forget_group("G")
+    assert list(offsets.items()) == [("H", "T", 0, 1)]

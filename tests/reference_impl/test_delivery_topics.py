@@ -10,7 +10,6 @@ from reference_impl.delivery.topics import (
     TopicConfig,
     TopicTable,
     dead_letter_topic,
-    is_system,
     retry_topic,
     topic_complaint,
 )
@@ -70,9 +69,24 @@ def test_names(name: str, complaint: str | None) -> None:
 
 
 def test_system_topics() -> None:
-    assert is_system("TBW102")
-    assert is_system("rmq_sys_wheel_timer")
-    assert not is_system("T")
+    topics = table()
+    assert topics.is_system("TBW102")
+    assert topics.is_system("rmq_sys_wheel_timer")
+    assert topics.is_system(topics.broker_name)
+    assert not topics.is_system("T")
+    assert "TBW102" in topics.system_names()
+
+
+def test_order_follows_the_configuration() -> None:
+    topics = table()
+    topics.put(TopicConfig("T"), 1)
+    counter = topics.version.counter
+    assert topics.set_order({"T", "absent"}, 2)
+    assert topics.topics["T"].order
+    assert not topics.set_order({"T"}, 3)
+    assert topics.version.counter == counter + 1
+    assert topics.set_order({}, 4)
+    assert not topics.topics["T"].order
 
 
 @given(

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.errors import JsonError
-from reference_impl.loose_json import LOOSE_DEPTH_MAX, _Reader, dumps, loads_loose
+from reference_impl.loose_json import LOOSE_DEPTH_MAX, _Reader, dumps, dumps_keyed, loads_loose
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -94,3 +94,14 @@ def test_every_recorded_json_body_is_read(golden_frames: list[dict[str, Any]]) -
             assert isinstance(loads_loose(body), dict), line["id"]
             seen += 1
     assert seen > 30
+
+
+@given(st.dictionaries(st.tuples(TEXT, st.integers(0, 9)), st.integers(0, 1 << 62), max_size=4))
+def test_maps_with_objects_as_keys_are_written_and_read(table: dict[tuple[str, int], int]) -> None:
+    keys = {dumps({"topic": topic, "queueId": queue}): offset for (topic, queue), offset in table.items()}
+    text = dumps({"offsetTable": dumps_keyed((key, dumps(offset)) for key, offset in keys.items()), "x": 1})
+    found = loads_loose(text)
+    assert found["x"] == 1
+    assert {json.dumps(json.loads(key)): value for key, value in found["offsetTable"].items()} == {
+        json.dumps(json.loads(key)): value for key, value in keys.items()
+    }

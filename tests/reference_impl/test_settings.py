@@ -11,10 +11,12 @@ from reference_impl.settings import (
     IGNORED,
     BrokerSettings,
     NameServerSettings,
+    changed,
     load,
     parse_arguments,
     parse_delay_levels,
     parse_properties,
+    properties_text,
 )
 
 
@@ -104,3 +106,23 @@ def test_delay_levels_may_be_ms_and_days() -> None:
 )
 def test_nameserver_list(text: str, found: tuple[str, ...]) -> None:
     assert BrokerSettings(namesrvAddr=text).nameservers == found
+
+
+def test_settings_change_while_it_runs_or_not_at_all() -> None:
+    settings = BrokerSettings()
+    after = changed(settings, {"maxMessageSize": "7", "autoCreateTopicEnable": "FALSE", "absent": "x"})
+    assert (after.maxMessageSize, after.autoCreateTopicEnable, settings.maxMessageSize) == (7, False, 4_194_304)
+    assert changed(settings, {"listenPort": "10911"}) == settings
+    for key, value, told in (
+        ("listenPort", "1", "until the next start"),
+        ("maxMessageSize", "x", "whole number"),
+        ("flushDiskType", "x", "ASYNC_FLUSH"),
+    ):
+        with pytest.raises(SettingsError, match=told):
+            changed(settings, {"longPollingEnable": "false", key: value})
+
+
+def test_properties_are_written_as_they_are_read() -> None:
+    assert properties_text({"b": True, "a": 1, "c": ""}) == b"a=1\nb=true\nc=\n"
+    shown = parse_properties(properties_text(BrokerSettings().effective()).decode())
+    assert load("broker", shown).broker == BrokerSettings()

@@ -46,6 +46,7 @@ REFERENCE_ORDER = (
     "message",
     "effects",
     "settings",
+    "rocketmq_defaults",
     "disk",
     "store",
     "delivery",

@@ -66,3 +66,8 @@ def test_switched_off_the_sync_succeeds_again(disk: FaultyDisk) -> None:
     disk.fsync_error = False
     assert file.sync() == 3
     assert (disk.delayed_fsyncs, disk.failed_fsyncs) == (0, 1)
+
+
+def test_space_is_the_inner_disks(disk: FaultyDisk) -> None:
+    disk.replace("t", b"1234", durable=False)
+    assert disk.space() == disk.inner.space()

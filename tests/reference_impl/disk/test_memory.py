@@ -113,3 +113,11 @@ def test_a_torn_cut_never_mixes_two_versions_of_a_replaced_file() -> None:
         disk.replace("t", b"twelve", durable=False)
         disk.crash(power=True, torn=True, rng=random.Random(seed))
         assert disk.read_file("t") == b"one"
+
+
+def test_files_take_space() -> None:
+    disk = MemoryDisk()
+    total, free = disk.space()
+    assert total == free
+    disk.replace("t", b"1234", durable=False)
+    assert disk.space() == (total, total - 4)

@@ -278,3 +278,10 @@ def test_closing_gives_the_handles_back(tmp_path: Path) -> None:
     disk.close()
     disk.close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_the_space_of_the_file_system(tmp_path: Path) -> None:
+    disk = RealDisk(tmp_path)
+    total, free = disk.space()
+    disk.close()
+    assert 0 < free <= total
