@@ -14,6 +14,8 @@ from reference_impl.frame import Command, FrameReader
 
 WRITE_BYTES_PAUSE: Final = 1024 * 1024
 """Unsent bytes of one connection above which no more of its requests are read; ours."""
+JOINED_BYTES_MAX: Final = 256 * 1024
+"""Answers are handed to the loop together, up to about this many bytes; ours."""
 WRITE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Unsent bytes of one connection above which it is closed; ours, four of the longest frames."""
 
@@ -26,8 +28,8 @@ class Holder(Protocol):
     def opened(self, connection: Connection) -> None:
         """Take a new connection in."""
 
-    def received(self, connection: Connection, command: Command) -> None:
-        """Take a command in."""
+    def received(self, connection: Connection, commands: Sequence[Command]) -> None:
+        """Take commands in that came together."""
 
     def lost(self, connection: Connection) -> None:
         """Know that a connection ended."""
@@ -44,6 +46,8 @@ class Connection(asyncio.Protocol):
         self.peer: tuple[str, int] = ("", 0)
         self.transport: asyncio.Transport | None = None
         self.active_at = 0.0
+        self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The loop: the peer is there."""
@@ -63,10 +67,10 @@ class Connection(asyncio.Protocol):
             good = True
         except FrameError as error:
             commands, good = error.decoded, False
-        for command in commands:
-            self.server.received(self, command)
-        if not good and self.transport is not None:
-            self.transport.close()
+        if commands:
+            self.server.received(self, commands)
+        if not good:
+            self.close()
 
     def pause_writing(self) -> None:
         """The loop: too much is unsent, so no more requests are read."""
@@ -84,10 +88,28 @@ class Connection(asyncio.Protocol):
         self.server.lost(self)
 
     def send(self, data: bytes) -> None:
-        """Send bytes; a peer that does not read them is cut off at WRITE_BYTES_MAX."""
+        """Send bytes with the next ``flush``, or before it where much has come together."""
+        self._unsent.append(data)
+        self._unsent_bytes += len(data)
+        if self._unsent_bytes > JOINED_BYTES_MAX:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand to the loop what was sent; a peer that does not read it is cut off at WRITE_BYTES_MAX."""
+        if not self._unsent:
+            return
+        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+        self._unsent.clear()
+        self._unsent_bytes = 0
         if self.transport is None or self.transport.is_closing():
             return
         self.active_at = self.server.loop.time()
         self.transport.write(data)
         if self.transport.get_write_buffer_size() > WRITE_BYTES_MAX:
             self.transport.abort()
+
+    def close(self) -> None:
+        """Close after what was sent."""
+        self.flush()
+        if self.transport is not None:
+            self.transport.close()

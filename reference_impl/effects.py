@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reference_impl.frame import Command
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     """Answer a request on the connection it came by; dropped when that connection is gone."""
 
     conn: int
@@ -22,7 +22,7 @@ class Reply(Struct, frozen=True):
     command: Command
 
 
-class Push(Struct, frozen=True):
+class Push(Struct, frozen=True, gc=False):
     """Send a one-way request to a client over the connection that the client had opened."""
 
     conn: int
@@ -30,13 +30,13 @@ class Push(Struct, frozen=True):
     """Its ``opaque`` is the core's to choose; both directions count on their own."""
 
 
-class Close(Struct, frozen=True):
+class Close(Struct, frozen=True, gc=False):
     """Close a connection; the core is told by ``closed`` as for any other end."""
 
     conn: int
 
 
-class Call(Struct, frozen=True):
+class Call(Struct, frozen=True, gc=False):
     """Send a request to another server and hand its answer to ``response(now_ms, token, command)``.
 
     The shell keeps one connection per address, opens it on demand, and chooses the ``opaque``. Nothing ever
@@ -51,7 +51,7 @@ class Call(Struct, frozen=True):
     timeout_ms: int
 
 
-class NeedFlush(Struct, frozen=True):
+class NeedFlush(Struct, frozen=True, gc=False):
     """Something was appended that is not yet on the disk; ``flushed(now_ms, position)`` is called when it is."""
 
     urgent: bool

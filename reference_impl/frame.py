@@ -17,10 +17,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from reference_impl.commands import FRAME_BYTES_MAX, VERSION_CURRENT
 from reference_impl.errors import FrameError, JsonError
@@ -45,8 +45,6 @@ _BINARY: Final = struct.Struct(">hBhiii")
 _INT: Final = struct.Struct(">i")
 _SHORT: Final = struct.Struct(">h")
 _UNSIGNED: Final = struct.Struct(">I")
-_COMPACT_BYTES: Final = 1 << 16
-"""Read bytes are cut off the front of a reader's buffer in steps of this size."""
 
 
 class Serialize(IntEnum):
@@ -56,7 +54,7 @@ class Serialize(IntEnum):
     ROCKETMQ = 1
 
 
-class Command(Struct, frozen=True):
+class Command(Struct, frozen=True, gc=False):
     """A request or a response."""
 
     code: int
@@ -94,14 +92,17 @@ class Command(Struct, frozen=True):
         )  # fmt: skip
 
 
-class _JsonHeader(msgspec.Struct):
-    code: int
+_Int32 = Annotated[int, Meta(ge=_INT_MIN, le=_INT_MAX)]
+
+
+class _JsonHeader(Struct, gc=False):
+    code: _Int32
     language: str | None = None
-    version: int = 0
-    opaque: int = 0
-    flag: int = 0
+    version: _Int32 = 0
+    opaque: _Int32 = 0
+    flag: _Int32 = 0
     remark: str | None = None
-    extFields: dict[str, str | int | float | bool | None] | None = None  # noqa: N815 - the wire's name
+    extFields: dict[str, str] | None = None  # noqa: N815 - the wire's name
 
 
 _JSON_DECODER: Final = msgspec.json.Decoder(_JsonHeader)
@@ -154,20 +155,14 @@ def _decode_json(header: bytes, body: bytes) -> Command:
         parsed = _JSON_DECODER.decode(header)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         parsed = _decode_loose(header)
-    for number in (parsed.code, parsed.version, parsed.opaque, parsed.flag):
-        if not _INT_MIN <= number <= _INT_MAX:
-            raise FrameError(f"header number {number} does not fit 32 bits")
-    fields = {
-        name: value if type(value) is str else _field_text(value)
-        for name, value in (parsed.extFields or {}).items()
-        if value is not None
-    }
     return Command(
-        parsed.code, parsed.opaque, parsed.flag, fields, body, parsed.remark, parsed.language or "JAVA", parsed.version,
+        parsed.code, parsed.opaque, parsed.flag, parsed.extFields or {}, body, parsed.remark, parsed.language or "JAVA",
+        parsed.version,
     )  # fmt: skip
 
 
 def _decode_loose(header: bytes) -> _JsonHeader:
+    """A header that is loosely written, or whose members have other types than Java's peers give them."""
     try:
         parsed = loads_loose(header)
     except JsonError as error:
@@ -182,9 +177,13 @@ def _decode_loose(header: bytes) -> _JsonHeader:
         numbers = [int(parsed.get(name, 0)) for name in ("code", "version", "opaque", "flag")]
     except (TypeError, ValueError, OverflowError) as error:
         raise FrameError(f"header number: {error}") from error
+    for number in numbers:
+        if not _INT_MIN <= number <= _INT_MAX:
+            raise FrameError(f"header number {number} does not fit 32 bits")
     return _JsonHeader(
         numbers[0], None if language is None else str(language), numbers[1], numbers[2], numbers[3],
-        None if remark is None else str(remark), fields,
+        None if remark is None else str(remark),
+        {str(name): _field_text(value) for name, value in fields.items() if value is not None},
     )  # fmt: skip
 
 
@@ -223,66 +222,70 @@ def _take(data: bytes, at: int, length: int) -> tuple[bytes, int]:
 
 def decode(data: bytes) -> Command:
     """Read the inside of one frame (all after its length field); FrameError when it cannot be read."""
-    if len(data) < 4:
-        raise FrameError(f"a frame of {len(data)} B; 4 B and a header are the least")
-    (mark,) = _UNSIGNED.unpack_from(data, 0)
-    kind, length = mark >> 24, mark & HEADER_BYTES_MAX
-    if length > len(data) - 4:
-        raise FrameError(f"a header of {length} B in a frame of {len(data)} B")
-    header, body = data[4 : 4 + length], data[4 + length :]
-    if kind == Serialize.JSON:
+    return _decode_at(data, 0, len(data))
+
+
+def _decode_at(data: bytes, begin: int, end: int) -> Command:
+    if end - begin < 4:
+        raise FrameError(f"a frame of {end - begin} B; 4 B and a header are the least")
+    (mark,) = _UNSIGNED.unpack_from(data, begin)
+    kind, split = mark >> 24, begin + 4 + (mark & HEADER_BYTES_MAX)
+    if split > end:
+        raise FrameError(f"a header of {split - begin - 4} B in a frame of {end - begin} B")
+    header, body = data[begin + 4 : split], data[split:end]
+    if kind == 0:
         return _decode_json(header, body)
-    if kind == Serialize.ROCKETMQ:
+    if kind == 1:
         return _decode_binary(header, body)
     raise FrameError(f"serialize type {kind}; 0 (JSON) and 1 (ROCKETMQ) exist")
 
 
 class FrameReader:
-    """Cuts the bytes of one connection into commands; keeps at most one frame (FRAME_BYTES_MAX) and one piece."""
+    """Cuts the bytes of one connection into commands; keeps less than one frame (FRAME_BYTES_MAX)."""
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._at = 0
+        self._rest = bytearray()
+        self._wanted = 4
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes of a frame that has not arrived whole."""
-        return len(self._buffer) - self._at
+        return len(self._rest)
 
     def feed(self, data: bytes) -> list[Command]:
         """Take bytes in and give the commands that are whole now.
 
         FrameError: close the connection after serving the error's ``decoded``; the reader is of no use any more.
         """
-        self._buffer += data
+        if self._rest:
+            # Looked at again only when the frame is whole: pieces of a long one are not copied each time.
+            self._rest += data
+            if len(self._rest) < self._wanted:
+                return []
+            data = bytes(self._rest)
+            self._rest.clear()
         found: list[Command] = []
         try:
-            while (frame := self._next()) is not None:
-                found.append(decode(frame))
+            begin = self._cut(data, found)
         except FrameError as error:
             error.decoded = tuple(found)
             raise
+        if begin < len(data):
+            self._rest += data[begin:]
         return found
 
-    def _next(self) -> bytes | None:
-        ready = len(self._buffer) - self._at
-        if ready < 4:
-            self._compact()
-            return None
-        (length,) = _INT.unpack_from(self._buffer, self._at)
-        if length < 0 or length + 4 > FRAME_BYTES_MAX:
-            raise FrameError(f"a frame of {length} B; at most {FRAME_BYTES_MAX - 4} B are read")
-        if ready < 4 + length:
-            self._compact()
-            return None
-        begin = self._at + 4
-        self._at = begin + length
-        return bytes(memoryview(self._buffer)[begin : self._at])
-
-    def _compact(self) -> None:
-        if self._at == len(self._buffer):
-            self._buffer.clear()
-            self._at = 0
-        elif self._at > _COMPACT_BYTES:
-            del self._buffer[: self._at]
-            self._at = 0
+    def _cut(self, data: bytes, found: list[Command]) -> int:
+        """Decode the whole frames of ``data``; where the first that is not whole begins."""
+        begin, size = 0, len(data)
+        while size - begin >= 4:
+            (length,) = _INT.unpack_from(data, begin)
+            if length < 0 or length + 4 > FRAME_BYTES_MAX:
+                raise FrameError(f"a frame of {length} B; at most {FRAME_BYTES_MAX - 4} B are read")
+            end = begin + 4 + length
+            if end > size:
+                self._wanted = 4 + length
+                return begin
+            found.append(_decode_at(data, begin + 4, end))
+            begin = end
+        self._wanted = 4
+        return begin

@@ -1,6 +1,6 @@
 """The asyncio shell: carries bytes and time into a core and its effects out; decides nothing.
 
-Holds connections, timers and the flush; no request code, no response code. It uses only what an asyncio loop gives
+Holds connections and timers; no request code, no response code. It uses only what an asyncio loop gives
 (``create_server``, ``create_connection``, ``call_later``, ``run_in_executor``), so that it also runs in a
 simulated loop, whose hosts are names. Clock and executor are passed in; signals and files are ``__main__``'s.
 """
@@ -12,7 +12,7 @@ import socket
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -21,11 +21,10 @@ from reference_impl.connection import Connection
 from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
 from reference_impl.errors import FrameError
 from reference_impl.frame import Command, encode
+from reference_impl.syncing import Syncable, Syncs
 
 TIMER_MS_MAX: Final = 1000
 """Longest sleep of the core's timer, so that a jump of the wall clock is noticed; ours."""
-FLUSH_RETRY_MS: Final = 100
-"""Pause after a sync that failed; ours."""
 STOP_WAIT_MS: Final = 2000
 """How long a stop waits for calls that the core made while stopping; ours."""
 
@@ -58,21 +57,6 @@ class Core(Protocol):
         """End: save what is to be saved, say goodbye."""
 
 
-class Flushable(Protocol):
-    """What the shell syncs: the store."""
-
-    @property
-    def appended_position(self) -> int:
-        """End of what was appended."""
-
-    @property
-    def synced_position(self) -> int:
-        """End of what is on the disk."""
-
-    def sync(self) -> int:
-        """Sync, from an executor's thread; gives the position that is now on the disk. OSError when it failed."""
-
-
 class Listener(Struct, frozen=True):
     """One address to listen on."""
 
@@ -98,7 +82,7 @@ class Server:
         *,
         clock_ms: Callable[[], int],
         idle_close_ms: int,
-        store: Flushable | None = None,
+        store: Syncable | None = None,
         flush_interval_ms: int = 500,
         executor: Executor | None = None,
         log: Callable[[str], None] = lambda line: None,
@@ -107,9 +91,6 @@ class Server:
         self._core = core
         self._clock_ms = clock_ms
         self._idle_s = idle_close_ms / 1000
-        self._store = store
-        self._flush_interval_s = flush_interval_ms / 1000
-        self._executor = executor
         self._log = log
         self._connections: dict[int, Connection] = {}
         self._opened_count = 0
@@ -118,9 +99,13 @@ class Server:
         self._calls = Calls(self.loop, self._answered, log)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: int | None = None
-        self._periodic: asyncio.TimerHandle | None = None
-        self._flush: asyncio.Future[int] | None = None
-        self._flush_again = False
+        self._syncs: Syncs | None = None
+        if store is not None:
+            self._syncs = Syncs(
+                self.loop, store, interval_ms=flush_interval_ms, executor=executor, synced=self._synced, log=log
+            )
+        self._sync_wanted = False
+        self._unflushed: dict[int, Connection] = {}
         self._draining = False
         self._stopping = False
         self._idle_timers: dict[int, asyncio.TimerHandle] = {}
@@ -132,8 +117,8 @@ class Server:
             self._listening.append(listening)
             self.addresses.append((listener.host, _port(listening, listener)))
         self.carry(self._core.start(self._clock_ms()))
-        if self._store is not None:
-            self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
+        if self._syncs is not None:
+            self._syncs.start()
 
     async def _listen(self, listener: Listener) -> asyncio.AbstractServer:
         def make() -> Connection:
@@ -157,27 +142,16 @@ class Server:
         self.carry(self._core.stop(self._clock_ms()))
         await self._calls.settled(STOP_WAIT_MS)
         self._stopping = True
-        for handle in (self._timer, self._periodic, *self._idle_timers.values()):
+        for handle in (self._timer, *self._idle_timers.values()):
             if handle is not None:
                 handle.cancel()
-        if self._flush is not None:
-            await asyncio.wait([self._flush])
-        if self._store is not None:
-            await self._sync_last(self._store)
+        if self._syncs is not None:
+            await self._syncs.stop()
         self._calls.close()
         for connection in list(self._connections.values()):
-            if connection.transport is not None:
-                connection.transport.close()
+            connection.close()
         self._connections.clear()
         await asyncio.sleep(0)  # so that transports close their sockets before the loop is closed
-
-    async def _sync_last(self, store: Flushable) -> None:
-        if store.appended_position <= store.synced_position:
-            return
-        try:
-            await self.loop.run_in_executor(self._executor, store.sync)
-        except OSError as error:
-            self._log(f"the last sync failed: {error}")
 
     # What connections report.
 
@@ -187,21 +161,24 @@ class Server:
         self._connections[connection.number] = connection
         self._watch_idle(connection)
 
-    def received(self, connection: Connection, command: Command) -> None:
-        """Hand a command to the core, unless its port refuses it."""
-        if self._draining:
-            return
-        if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
-            connection.send(encode(answer))
-            return
-        try:
-            effects = self._core.request(self._clock_ms(), connection.number, connection.peer, command)
-        except Exception:  # the loop must live on; what was asked is in the log
-            self._log(f"request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}")
-            if connection.transport is not None:
-                connection.transport.close()
-            return
-        self.carry(effects)
+    def received(self, connection: Connection, commands: Sequence[Command]) -> None:
+        """Hand commands that came together to the core, unless their port refuses them; the answers leave together."""
+        now_ms = self._clock_ms()
+        for command in commands:
+            if self._draining:
+                break
+            if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
+                self._carry_one(Reply(connection.number, answer))
+                continue
+            try:
+                effects = self._core.request(now_ms, connection.number, connection.peer, command)
+            except Exception:  # the loop must live on; what was asked is in the log
+                self._log(f"request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}")
+                connection.close()
+                continue
+            for effect in effects:
+                self._carry_one(effect)
+        self._end_turn()
 
     def lost(self, connection: Connection) -> None:
         """Tell the core that a connection ended."""
@@ -216,12 +193,15 @@ class Server:
         left = connection.active_at + self._idle_s - self.loop.time()
         if left > 0:
             self._idle_timers[connection.number] = self.loop.call_later(left, self._watch_idle, connection)
-        elif connection.transport is not None:
-            connection.transport.close()
+        else:
+            connection.close()
 
     def _answered(self, token: str, command: Command | None) -> None:
         if not self._stopping:
             self.carry(self._core.response(self._clock_ms(), token, command))
+
+    def _synced(self, position: int) -> None:
+        self.carry(self._core.flushed(self._clock_ms(), position))
 
     # Effects and timers.
 
@@ -229,7 +209,7 @@ class Server:
         """Carry effects out in order; for those of a core's method that is not in ``Core``."""
         for effect in effects:
             self._carry_one(effect)
-        self._arm()
+        self._end_turn()
 
     def _carry_one(self, effect: Effect) -> None:
         if isinstance(effect, (Reply, Push)):
@@ -237,20 +217,30 @@ class Server:
             if connection is not None:
                 self._send(connection, effect.command)
         elif isinstance(effect, NeedFlush):
-            if effect.urgent:
-                self._flush_now()
+            self._sync_wanted = self._sync_wanted or effect.urgent
         elif isinstance(effect, Call):
             self._calls.call(effect)
         elif isinstance(effect, Close):
             connection = self._connections.get(effect.conn)
-            if connection is not None and connection.transport is not None:
-                connection.transport.close()
+            if connection is not None:
+                connection.close()
 
     def _send(self, connection: Connection, command: Command) -> None:
         try:
             connection.send(encode(command))
         except FrameError as error:
             self._log(f"an answer to {connection.peer} is dropped: {error}")
+        self._unflushed[connection.number] = connection
+
+    def _end_turn(self) -> None:
+        """What can be done once for everything that came together: write, sync, set the timer."""
+        for connection in self._unflushed.values():
+            connection.flush()
+        self._unflushed.clear()
+        if self._sync_wanted and self._syncs is not None:
+            self._syncs.want()
+        self._sync_wanted = False
+        self._arm()
 
     def _arm(self) -> None:
         """Set the timer; one that fires too early does no harm, one too late would."""
@@ -268,32 +258,3 @@ class Server:
         self._timer = self._timer_ms = None
         if not self._stopping:
             self.carry(self._core.tick(self._clock_ms()))
-
-    # The flush: one at a time, so that one answers everything appended before it began.
-
-    def _flush_periodically(self) -> None:
-        self._periodic = self.loop.call_later(self._flush_interval_s, self._flush_periodically)
-        if self._store is not None and self._store.appended_position > self._store.synced_position:
-            self._flush_now()
-
-    def _flush_now(self) -> None:
-        if self._store is None or self._stopping:
-            return
-        self._flush_again = self._flush is not None
-        if self._flush is not None:
-            return
-        self._flush = asyncio.ensure_future(self.loop.run_in_executor(self._executor, self._store.sync))
-        self._flush.add_done_callback(self._flush_done)
-
-    def _flush_done(self, done: asyncio.Future[Any]) -> None:
-        self._flush = None
-        if done.cancelled() or self._stopping:
-            return
-        error = done.exception()
-        if error is not None:
-            self._log(f"a sync failed and is tried again: {error}")
-            self.loop.call_later(FLUSH_RETRY_MS / 1000, self._flush_now)
-            return
-        if self._flush_again:
-            self._flush_now()
-        self.carry(self._core.flushed(self._clock_ms(), done.result()))

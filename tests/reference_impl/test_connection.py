@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from reference_impl.connection import WRITE_BYTES_MAX, Connection
+from reference_impl.connection import JOINED_BYTES_MAX, WRITE_BYTES_MAX, Connection
 
 
 class _Transport:
@@ -41,10 +41,15 @@ def test_a_peer_that_reads_nothing_is_cut_off_and_one_that_is_slow_is_not_read()
     connection.pause_writing()
     connection.resume_writing()
     connection.send(b"x")
+    connection.send(b"y")
+    assert transport.events[-1] == "resume_reading"
+    connection.flush()
+    connection.flush()
     assert transport.events[-3:] == ["pause_reading", "resume_reading", "write"]
     transport.waiting += 1
-    connection.send(b"x")
+    connection.send(bytes(JOINED_BYTES_MAX + 1))
     assert transport.events[-1] == "abort"
     connection.send(b"x")
+    connection.flush()
     assert transport.events[-1] == "abort"
     loop.close()

@@ -278,15 +278,16 @@ def test_the_period_and_the_stop_sync_too() -> None:
     assert log.synced_position == 30
 
 
-def test_a_last_sync_that_fails_is_told() -> None:
-    log = Log()
-    log.failures = 1
-
+def test_what_came_together_is_answered_in_order_before_a_bad_frame_ends_it() -> None:
     async def body(core: EchoCore, server: Server, connect: Any) -> None:
-        pass
+        client = await connect()
+        good = b"".join(encode(Command(1, opaque, body=bytes(100_000))) for opaque in range(8))
+        client.writer.write(good + b"\xff\xff\xff\xff")
+        assert [(await client.next()).opaque for _ in range(8)] == list(range(8))
+        with pytest.raises(EOFError):
+            await client.next()
 
-    (line,) = serve(body, store=log, flush_interval_ms=60_000)
-    assert "last sync failed" in line
+    serve(body)
 
 
 def test_a_port_may_refuse() -> None:
