@@ -94,7 +94,13 @@ class _Process:
     async def _start_nameserver(self, settings: NameServerSettings) -> NameServerNode:
         block = bind(settings.bindAddress, settings.listenPort, broker=False, rng=self.world.rng)
         settings = replace(settings, listenPort=block.port)
-        return await start_nameserver(settings, self.world, [Listener(settings.bindAddress, block.port, block.main)])
+        disk = None
+        if settings.kvConfigPath:
+            from reference_impl.disk import RealDisk
+
+            disk = RealDisk(Path(settings.kvConfigPath).parent, record=False)
+        listeners = [Listener(settings.bindAddress, block.port, block.main)]
+        return await start_nameserver(settings, self.world, listeners, disk)
 
     async def _start_broker(self, settings: BrokerSettings) -> BrokerNode:
         from reference_impl.disk import FaultyDisk, RealDisk

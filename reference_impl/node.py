@@ -80,10 +80,15 @@ class BrokerNode(Struct):
 
 
 async def start_nameserver(
-    settings: NameServerSettings, world: World, listeners: Sequence[Listener] | None = None
+    settings: NameServerSettings,
+    world: World,
+    listeners: Sequence[Listener] | None = None,
+    disk: Disk | None = None,
 ) -> NameServerNode:
-    """Start a NameServer; without ``listeners`` it listens where its settings say."""
-    core = NameServerCore(settings)
+    """Start a NameServer; without ``listeners`` it listens where its settings say, without a ``disk`` (the folder of
+    ``kvConfigPath``) it keeps nothing.
+    """
+    core = NameServerCore(settings, disk)
     server = Server(
         _wrapped(core, settings, _planted(world, "namesrv")),
         clock_ms=world.clock_ms,

@@ -16,7 +16,15 @@ from reference_impl.commands import MASTER_ID, PERM_READ, PERM_WRITE
 from reference_impl.register_body import DataVersion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reference_impl.register_body import Registration, TopicEntry
+
+
+UNIT = 1
+"""Bit of a topic's sysFlag: its messages belong to a unit [TopicSysFlag]."""
+UNIT_SUBSCRIBED = 2
+"""Bit of a topic's sysFlag: there are subscriptions of units."""
 
 
 class QueueData(Struct):
@@ -190,6 +198,19 @@ class RouteTable:
             "brokerAddrTable": {name: self._group_json(group, strict=False) for name, group in self.groups.items()},
             "clusterAddrTable": {cluster: list(names) for cluster, names in self.clusters.items()},
         }
+
+    def delete_topic(self, topic: str, cluster: str = "") -> None:
+        """Forget a topic, on the brokers of one cluster or, without a name, on all."""
+        queues = self.topics.get(topic, {})
+        gone = self.clusters.get(cluster, {}) if cluster else dict.fromkeys(queues)
+        for name in gone:
+            queues.pop(name, None)
+        if not queues:
+            self.topics.pop(topic, None)
+
+    def topics_by_flag(self, wanted: Callable[[int], bool]) -> list[str]:
+        """Topics whose sysFlag, as the first of their brokers told it, is wanted."""
+        return [topic for topic, queues in self.topics.items() if wanted(next(iter(queues.values())).sys_flag)]
 
     def topics_of_cluster(self, cluster: str) -> list[str]:
         """Names of the topics that any broker of a cluster has."""

@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from reference_impl.broker import BrokerCore
-from reference_impl.disk import MemoryDisk
+from reference_impl.disk import Disk, MemoryDisk
 from reference_impl.effects import Call, Close, Effect, Push, Reply
 from reference_impl.frame import Command
+from reference_impl.loose_json import loads_loose
 from reference_impl.message import Record, decode_record, encode_properties
+from reference_impl.nameserver import NameServerCore
+from reference_impl.register_body import DataVersion, Registration, TopicEntry, encode_body
 from reference_impl.sabotage import Sabotage
-from reference_impl.settings import BrokerSettings
+from reference_impl.settings import BrokerSettings, NameServerSettings
 from reference_impl.store import Store
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -244,3 +247,50 @@ def bench() -> type[Bench]:
 def split() -> Callable[[bytes], list[Record]]:
     """Takes the body of a pull answer apart."""
     return split_records
+
+
+class NameServerBench:
+    """One NameServer, asked by hand."""
+
+    def __init__(self, disk: Disk | None = None, **settings: Any) -> None:
+        self.core = NameServerCore(NameServerSettings(**settings), disk)
+        self.core.start(0)
+
+    def ask(self, code: int, *, now: int = 0, conn: int = 1, body: bytes = b"", **fields: str) -> Command:
+        version = int(fields.pop("version", "407"))
+        (effect,) = self.core.request(
+            now, conn, ("127.0.0.1", 40000), Command(code, 7, 0, fields, body, version=version)
+        )
+        assert isinstance(effect, Reply)
+        assert effect.conn == conn
+        assert effect.command.opaque == 7
+        return effect.command
+
+    def register(
+        self, name: str = "broker-a", broker_id: int = 0, *, port: int = 10911, counter: int = 1, now: int = 0,
+        conn: int = 1,
+        topics: tuple[str, ...] = ("T", "U"), **fields: str,
+    ) -> Command:  # fmt: skip
+        entries = {topic: TopicEntry(topic, 4, 4, 6) for topic in topics}
+        body = fields.pop("raw", "").encode("latin-1") or encode_body(Registration(DataVersion(5, counter), entries))
+        identity = {
+            "brokerName": name,
+            "brokerAddr": f"127.0.0.1:{port}",
+            "clusterName": "C",
+            "haServerAddr": f"127.0.0.1:{port + 1}",
+            "brokerId": str(broker_id),
+        }
+        return self.ask(103, now=now, conn=conn, body=body, **(identity | fields))
+
+    def route(self, topic: str = "T", **fields: str) -> Command:
+        return self.ask(105, topic=topic, **fields)
+
+    def addresses(self, topic: str = "T") -> dict[str, dict[str, str]]:
+        body = loads_loose(self.route(topic).body) if self.route(topic).code == 0 else {"brokerDatas": []}
+        return {data["brokerName"]: data["brokerAddrs"] for data in body["brokerDatas"]}
+
+
+@pytest.fixture(scope="session")
+def nameserver() -> type[NameServerBench]:
+    """Makes NameServer cores to be talked to."""
+    return NameServerBench

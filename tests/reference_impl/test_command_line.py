@@ -277,3 +277,15 @@ def test_a_start_loads_neither_tls_nor_what_only_brokers_need() -> None:
     loaded = set(done.stdout.split())
     assert "reference_impl.nameserver" in loaded
     assert not loaded & {"ssl", "reference_impl.broker", "reference_impl.store", "reference_impl.disk"}
+
+
+@pytest.mark.slow
+def test_key_value_configuration_is_kept_where_a_path_is_set(start: Callable[..., Node], tmp_path: Path) -> None:
+    arguments = ("namesrv", "-p", "listenPort=0", "-p", f"kvConfigPath={tmp_path / 'kv' / 'kvConfig.json'}")
+    node = start(*arguments)
+    assert ask(node.ready["address"], 100, namespace="n", key="k", value="v").code == 0
+    node.stop(signal.SIGKILL)
+    assert json.loads((tmp_path / "kv" / "kvConfig.json").read_text()) == {"configTable": {"n": {"k": "v"}}}
+    again = start(*arguments)
+    assert ask(again.ready["address"], 101, namespace="n", key="k").fields == {"value": "v"}
+    again.stop()

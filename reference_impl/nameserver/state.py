@@ -1,0 +1,52 @@
+"""Everything one NameServer knows, in one place for the handlers; what they share of reading a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+
+from reference_impl.frame import Command
+from reference_impl.route_table import Broker, RouteTable
+from reference_impl.settings import NameServerSettings
+
+if TYPE_CHECKING:
+    from reference_impl.disk import Disk
+
+ORDER_NAMESPACE = "ORDER_TOPIC_CONFIG"
+"""Key-value namespace of order configurations; handed to every registering broker."""
+
+
+class NameServerState(Struct):
+    """Settings, routes and key-value configuration of one NameServer."""
+
+    settings: NameServerSettings
+    disk: Disk | None = None
+    """Folder of ``kvConfigPath``; None: the configuration lives as long as the process."""
+    table: RouteTable = field(default_factory=RouteTable)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Value by key, by namespace."""
+    now_ms: int = 0
+    """Time of the latest call."""
+
+
+Handler = Callable[[NameServerState, int, Command], Command]
+"""What serves one code: answers a request that came by a connection. KeyError names a missing header field."""
+
+
+def flag(command: Command, name: str) -> bool:
+    """A boolean header field as Java reads it: only the word true is true."""
+    return command.fields.get(name, "").lower() == "true"
+
+
+def broker_of(command: Command) -> Broker:
+    """Who a 103, 104 or 322 speaks of; KeyError or ValueError when a field is missing or no number."""
+    fields = command.fields
+    return Broker(
+        cluster=fields["clusterName"],
+        name=fields["brokerName"],
+        broker_id=int(fields["brokerId"]),
+        address=fields["brokerAddr"],
+        ha_address=fields.get("haServerAddr", ""),
+    )
