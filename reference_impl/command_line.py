@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from reference_impl.connection import Listener
 from reference_impl.errors import ReferenceError_, SettingsError
 from reference_impl.loose_json import dumps
 from reference_impl.node import BrokerNode, NameServerNode, World, start_broker, start_nameserver, with_port
 from reference_impl.ports import bind
-from reference_impl.server import Listener
 from reference_impl.settings import BrokerSettings, Loaded, NameServerSettings, load, parse_arguments, parse_properties
 
 if TYPE_CHECKING:
@@ -109,12 +109,16 @@ class _Process:
         if self.nameserver is not None:
             own = _address(self.nameserver.settings.bindAddress, self.nameserver.settings.listenPort)
             settings = replace(settings, namesrvAddr=";".join((own, *settings.nameservers)))
-        block = bind(settings.bindAddress, settings.listenPort, broker=True, rng=self.world.rng)
-        settings = with_port(settings, block.port)
+        block = bind(
+            settings.bindAddress, settings.listenPort, broker=True, rng=self.world.rng, ha_port=settings.haListenPort
+        )
+        memory_bytes = settings.physical_memory_bytes or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        settings = replace(with_port(settings, block.port), physical_memory_bytes=memory_bytes)
         self.disk = FaultyDisk(RealDisk(Path(settings.storePathRootDir)), time.sleep)
         listeners = [
             Listener(settings.bindAddress, block.port, block.main),
             Listener(settings.bindAddress, block.port - 2, block.vip, refuse_on_vip),
+            Listener(settings.bindAddress, settings.ha_port, block.ha, stream=True),
         ]
         return await start_broker(settings, self.disk, self.world, listeners)
 

@@ -6,8 +6,11 @@ Part of the shell: it carries and decides nothing; what a command means is the c
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol, cast
+
+from msgspec import Struct
 
 from reference_impl.errors import FrameError
 from reference_impl.frame import Command, FrameReader
@@ -18,6 +21,32 @@ JOINED_BYTES_MAX: Final = 256 * 1024
 """Answers are handed to the loop together, up to about this many bytes; ours."""
 WRITE_BYTES_MAX: Final = 64 * 1024 * 1024
 """Unsent bytes of one connection above which it is closed; ours, four of the longest frames."""
+
+
+class Listener(Struct, frozen=True):
+    """One address to listen on."""
+
+    host: str
+    port: int
+    sock: socket.socket | None = None
+    """Already bound, instead of host and port."""
+    refuse: Callable[[Command], Command | None] | None = None
+    """Answers what is not served on this port, in the core's place."""
+    stream: bool = False
+    """Whether connections carry plain bytes, not commands."""
+
+    async def listen(
+        self, loop: asyncio.AbstractEventLoop, make: Callable[[], asyncio.Protocol]
+    ) -> asyncio.AbstractServer:
+        """Listen, with a protocol from ``make`` for each connection; OSError when the address is not to be had."""
+        if self.sock is not None:
+            return await loop.create_server(make, sock=self.sock)
+        return await loop.create_server(make, self.host, self.port)
+
+    def port_of(self, listening: asyncio.AbstractServer) -> int:
+        """The real port, where 0 was asked for."""
+        sockets = getattr(listening, "sockets", ()) if self.port == 0 else ()
+        return int(sockets[0].getsockname()[1]) if sockets else self.port
 
 
 class Holder(Protocol):

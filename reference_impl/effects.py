@@ -1,7 +1,7 @@
 """What a core wants done: the only way out of a core. The shell carries effects out in order and decides nothing.
 
 Holds no behaviour. A core is a class with ``request``, ``closed``, ``tick``, ``next_deadline_ms`` (and, for the broker,
-``start``, ``response``, ``flushed``, ``stop``) that returns lists of these.
+``start``, ``response``, ``flushed``, ``stream``, ``stop``) that returns lists of these.
 """
 
 from __future__ import annotations
@@ -58,4 +58,29 @@ class NeedFlush(Struct, frozen=True, gc=False):
     """True: somebody's answer waits for it, so sync now (group commit); False: the next periodic sync will do."""
 
 
-Effect: TypeAlias = Reply | Push | Close | Call | NeedFlush
+class StreamOpen(Struct, frozen=True):
+    """Open a connection that carries plain bytes; what becomes of it is told by ``stream(now_ms, stream, data)``."""
+
+    stream: int
+    """The core's number of it, below zero and new each time; accepted ones get the shell's, above zero."""
+    address: str
+    timeout_ms: int
+
+
+class StreamSend(Struct, frozen=True):
+    """Send bytes on a connection that carries plain bytes; dropped when it is gone."""
+
+    stream: int
+    data: bytes
+
+
+class StreamClose(Struct, frozen=True):
+    """End a connection that carries plain bytes; the core is told by ``stream`` as for any other end."""
+
+    stream: int
+    reason: str
+    """For the log; empty where there is nothing to tell."""
+
+
+StreamEffect: TypeAlias = StreamOpen | StreamSend | StreamClose
+Effect: TypeAlias = Reply | Push | Close | Call | NeedFlush | StreamEffect

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from reference_impl.connection import Listener
 from reference_impl.nameserver import NameServerCore
-from reference_impl.server import Core, Listener, Server
+from reference_impl.server import Core, Server
 from reference_impl.settings import BrokerSettings, NameServerSettings
 
 if TYPE_CHECKING:
@@ -132,11 +133,15 @@ async def start_broker(
 
 
 def broker_listeners(settings: BrokerSettings) -> list[Listener]:
-    """The main port and the VIP port by number."""
+    """The main port, the VIP port and the HA port by number."""
     from reference_impl.vip import refuse_on_vip
 
     host, port = settings.bindAddress, settings.listenPort
-    return [Listener(host, port), Listener(host, port - 2, refuse=refuse_on_vip)]
+    return [
+        Listener(host, port),
+        Listener(host, port - 2, refuse=refuse_on_vip),
+        Listener(host, settings.ha_port, stream=True),
+    ]
 
 
 def with_port(settings: BrokerSettings, port: int) -> BrokerSettings:

@@ -25,11 +25,11 @@ BACKLOG: Final = 512
 
 
 class Block(Struct, frozen=True):
-    """Bound sockets of one server; ``held`` keeps the HA port from others."""
+    """Bound sockets of one server."""
 
     main: socket.socket
     vip: socket.socket | None = None
-    held: socket.socket | None = None
+    ha: socket.socket | None = None
 
     @property
     def port(self) -> int:
@@ -49,17 +49,13 @@ def _bind(host: str, port: int) -> socket.socket:
     return sock
 
 
-def _bind_block(host: str, port: int, broker: bool) -> Block:
+def _bind_block(host: str, port: int, broker: bool, ha_port: int) -> Block:
     """Bind all or nothing. The main port listens at once: SO_REUSEADDR lets two sockets bind, but only one listen."""
     bound: list[socket.socket] = []
     try:
-        for number in (port, port - 2, port + 1) if broker else (port,):
+        for number in (port, port - 2, ha_port or port + 1) if broker else (port,):
             bound.append(_bind(host, number))
             bound[-1].listen(BACKLOG)
-        if broker:
-            # Held, not served: nobody is to be accepted on the HA port.
-            bound[2].close()
-            bound[2] = _bind(host, port + 1)
     except OSError:
         for sock in bound:
             sock.close()
@@ -67,21 +63,22 @@ def _bind_block(host: str, port: int, broker: bool) -> Block:
     return Block(*bound)
 
 
-def bind(host: str, port: int, *, broker: bool, rng: random.Random) -> Block:
-    """Bind ``port``, or a free one when it is 0; with ``broker`` also its VIP and HA ports.
+def bind(host: str, port: int, *, broker: bool, rng: random.Random, ha_port: int = 0) -> Block:
+    """Bind ``port``, or a free one when it is 0; with ``broker`` also its VIP and HA ports, the latter ``ha_port``
+    where that is not 0.
 
     SettingsError when the wanted port, or no block at all, is to be had.
     """
     if port:
         try:
-            return _bind_block(host, port, broker)
+            return _bind_block(host, port, broker, ha_port)
         except OSError as error:
             raise SettingsError(
                 f"listenPort {port} on {host}: {error.strerror}; use another, or 0 for a free one"
             ) from error
     for _ in range(TRIES_MAX):
         try:
-            return _bind_block(host, rng.randrange(FREE_FIRST, FREE_LAST), broker)
+            return _bind_block(host, rng.randrange(FREE_FIRST, FREE_LAST), broker, ha_port)
         except OSError:
             continue
     raise SettingsError(

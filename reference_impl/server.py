@@ -8,19 +8,17 @@ simulated loop, whose hosts are names. Clock and executor are passed in; signals
 from __future__ import annotations
 
 import asyncio
-import socket
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final, Protocol
 
-from msgspec import Struct
-
 from reference_impl.calls import Calls
-from reference_impl.connection import Connection
+from reference_impl.connection import Connection, Listener
 from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
 from reference_impl.errors import FrameError
 from reference_impl.frame import Command, encode
+from reference_impl.streams import Streams
 from reference_impl.syncing import Syncable, Syncs
 
 TIMER_MS_MAX: Final = 1000
@@ -53,24 +51,11 @@ class Core(Protocol):
     def flushed(self, now_ms: int, position: int) -> list[Effect]:
         """Know that everything before ``position`` is on the disk."""
 
+    def stream(self, now_ms: int, stream: int, data: bytes | None) -> list[Effect]:
+        """Take what came on a connection of plain bytes: b"" when it opened, None when it ended."""
+
     def stop(self, now_ms: int) -> list[Effect]:
         """End: save what is to be saved, say goodbye."""
-
-
-class Listener(Struct, frozen=True):
-    """One address to listen on."""
-
-    host: str
-    port: int
-    sock: socket.socket | None = None
-    """Already bound, instead of host and port."""
-    refuse: Callable[[Command], Command | None] | None = None
-    """Answers what is not served on this port, in the core's place."""
-
-
-def _port(listening: asyncio.AbstractServer, listener: Listener) -> int:
-    sockets = getattr(listening, "sockets", ()) if listener.port == 0 else ()
-    return int(sockets[0].getsockname()[1]) if sockets else listener.port
 
 
 class Server:
@@ -97,6 +82,7 @@ class Server:
         self._listening: list[asyncio.AbstractServer] = []
         self.addresses: list[tuple[str, int]] = []
         self._calls = Calls(self.loop, self._answered, log)
+        self._streams = Streams(self.loop, self._streamed, log)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: int | None = None
         self._syncs: Syncs | None = None
@@ -115,7 +101,7 @@ class Server:
         for listener in listeners:
             listening = await self._listen(listener)
             self._listening.append(listening)
-            self.addresses.append((listener.host, _port(listening, listener)))
+            self.addresses.append((listener.host, listener.port_of(listening)))
         self.carry(self._core.start(self._clock_ms()))
         if self._syncs is not None:
             self._syncs.start()
@@ -125,9 +111,7 @@ class Server:
             self._opened_count += 1
             return Connection(self, self._opened_count, listener.refuse)
 
-        if listener.sock is not None:
-            return await self.loop.create_server(make, sock=listener.sock)
-        return await self.loop.create_server(make, listener.host, listener.port)
+        return await listener.listen(self.loop, self._streams.accept if listener.stream else make)
 
     async def settled(self, timeout_ms: int) -> bool:
         """Wait until every call that was made is answered or has failed; whether that came in time."""
@@ -148,6 +132,7 @@ class Server:
         if self._syncs is not None:
             await self._syncs.stop()
         self._calls.close()
+        self._streams.close()
         for connection in list(self._connections.values()):
             connection.close()
         self._connections.clear()
@@ -203,6 +188,10 @@ class Server:
     def _synced(self, position: int) -> None:
         self.carry(self._core.flushed(self._clock_ms(), position))
 
+    def _streamed(self, stream: int, data: bytes | None) -> None:
+        if not self._stopping:
+            self.carry(self._core.stream(self._clock_ms(), stream, data))
+
     # Effects and timers.
 
     def carry(self, effects: Sequence[Effect]) -> None:
@@ -224,6 +213,8 @@ class Server:
             connection = self._connections.get(effect.conn)
             if connection is not None:
                 connection.close()
+        else:
+            self._streams.carry(effect)
 
     def _send(self, connection: Connection, command: Command) -> None:
         try:

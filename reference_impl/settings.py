@@ -9,11 +9,13 @@ BrokerConfig, MessageStoreConfig, NettyServerConfig of RocketMQ 4.9.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from msgspec import Struct, field, to_builtins
 from msgspec.structs import replace
 
+from reference_impl.commands import MASTER_ID
 from reference_impl.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,7 +26,12 @@ Value = str | int | bool
 DELAY_LEVELS: Final = "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h"
 """Default of messageDelayLevel [MessageStoreConfig]."""
 
+SLAVE_RATIO_LESS: Final = 10
+"""Percent of memory that a slave takes less than its accessMessageInMemoryMaxRatio [BrokerStartup]."""
+
 _UNIT_MS: Final = {"s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+_ADDRESS: Final = re.compile(r".+:\d+")
 
 _PORT_MAX: Final = 65535
 """Largest port of TCP."""
@@ -33,36 +40,34 @@ _TIME_MS_MAX: Final = 1 << 40
 """Longest time a setting may name, 34 years; ours."""
 
 _IGNORED_NAMES: Final = """
-rocketmqHome configStorePath productEnvName clusterTest serverWorkerThreads
-serverCallbackExecutorThreads serverSelectorThreads serverOnewaySemaphoreValue serverAsyncSemaphoreValue
-serverChannelMaxIdleTimeSeconds serverSocketSndBufSize serverSocketRcvBufSize
-serverPooledByteBufAllocatorEnable useEpollNativeSelector brokerIP2 messageStorePlugIn clusterTopicEnable
-brokerTopicEnable sendMessageThreadPoolNums pullMessageThreadPoolNums
-processReplyMessageThreadPoolNums queryMessageThreadPoolNums adminBrokerThreadPoolNums
-clientManageThreadPoolNums consumerManageThreadPoolNums heartbeatThreadPoolNums endTransactionThreadPoolNums
-consumerManagerThreadPoolQueueCapacity clientManagerThreadPoolQueueCapacity sendThreadPoolQueueCapacity
-pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity queryThreadPoolQueueCapacity filterServerNums
-filterDataCleanTimeSpan waitTimeMillsInSendQueue waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue
-startAcceptSendRequestTimeStamp traceOn enableCalcFilterBitMap expectConsumerNumUseFilter
-maxErrorRateOfBloomFilter compressedRegister forceRegister registerNameServerPeriod registerBrokerTimeoutMills
-fetchNamesrvAddrByAddressServer highSpeedMode commercialEnable brokerFastFailureEnable
-disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold defaultQueryMaxNum aclEnable
-autoCreateSubscriptionGroupEnable regionId storePathCommitLog storePathConsumeQueue storePathIndex
-storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt
-bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed
-flushIntervalConsumeQueue cleanResourceInterval deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
+rocketmqHome configStorePath productEnvName clusterTest serverWorkerThreads serverCallbackExecutorThreads
+serverSelectorThreads serverOnewaySemaphoreValue serverAsyncSemaphoreValue serverChannelMaxIdleTimeSeconds
+serverSocketSndBufSize serverSocketRcvBufSize serverPooledByteBufAllocatorEnable useEpollNativeSelector
+brokerIP2 messageStorePlugIn clusterTopicEnable brokerTopicEnable sendMessageThreadPoolNums
+pullMessageThreadPoolNums processReplyMessageThreadPoolNums queryMessageThreadPoolNums
+adminBrokerThreadPoolNums clientManageThreadPoolNums consumerManageThreadPoolNums heartbeatThreadPoolNums
+endTransactionThreadPoolNums consumerManagerThreadPoolQueueCapacity clientManagerThreadPoolQueueCapacity
+sendThreadPoolQueueCapacity pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity
+queryThreadPoolQueueCapacity filterServerNums filterDataCleanTimeSpan waitTimeMillsInSendQueue
+waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue startAcceptSendRequestTimeStamp traceOn
+enableCalcFilterBitMap expectConsumerNumUseFilter maxErrorRateOfBloomFilter compressedRegister
+forceRegister registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer
+highSpeedMode commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly
+consumerFallbehindThreshold defaultQueryMaxNum aclEnable autoCreateSubscriptionGroupEnable regionId
+storePathCommitLog storePathConsumeQueue storePathIndex storeCheckpoint abortFile
+mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt bitMapLengthConsumeQueueExt
+commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed flushIntervalConsumeQueue
+cleanResourceInterval deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
 destroyMapedFileIntervalForcibly redeleteHangedFileInterval deleteWhen diskMaxUsedSpaceRatio
 putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages commitCommitLogLeastPages
 flushLeastPagesWhenWarmMapedFile flushConsumeQueueLeastPages flushCommitLogThoroughInterval
 commitCommitLogThoroughInterval flushConsumeQueueThoroughInterval maxTransferBytesOnMessageInMemory
 maxTransferCountOnMessageInMemory maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk
-accessMessageInMemoryMaxRatio messageIndexEnable maxHashSlotNum maxIndexNum maxMsgsNumBatch messageIndexSafe
-haSendHeartbeatInterval haHousekeepingInterval haTransferBatchSize haMasterAddress haSlaveFallbehindMax
-cleanFileForciblyEnable warmMapedFileEnable offsetCheckInSlave debugLockEnable duplicationEnable
-diskFallRecorded osPageCacheBusyTimeOutMills transientStorePoolEnable transientStorePoolSize
-fastFailIfNoBufferInStorePool enableDLegerCommitLog slaveReadEnable commercialTimerCount commercialTransCount
-commercialBigCount waitTimeMillsInTransactionQueue serverSocketBacklog writeBufferHighWaterMark
-writeBufferLowWaterMark traceOnEnable
+messageIndexEnable maxHashSlotNum maxIndexNum maxMsgsNumBatch messageIndexSafe cleanFileForciblyEnable
+warmMapedFileEnable debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills
+transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog
+commercialTimerCount commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue
+serverSocketBacklog writeBufferHighWaterMark writeBufferLowWaterMark traceOnEnable
 """
 
 IGNORED: Final = frozenset(_IGNORED_NAMES.split())
@@ -115,7 +120,7 @@ class BrokerSettings(_Common, frozen=True):
     listenPort: int = 10911
     """0 takes a free block of P, P - 2 (VIP) and P + 1 (HA)."""
     haListenPort: int = 0
-    """Registered as the HA address; 0 means listenPort + 1."""
+    """Where slaves fetch the commit log; 0 means listenPort + 1."""
     namesrvAddr: str = ""
     """NameServers, divided by ``;``; empty: registers nowhere."""
     storePathRootDir: str = "store"
@@ -140,6 +145,24 @@ class BrokerSettings(_Common, frozen=True):
     """ms that a pull is held while long polling is off."""
     notifyConsumerIdsChangedEnable: bool = True
     brokerRole: str = "ASYNC_MASTER"
+    slaveTimeout: int = 3000
+    """ms that a SYNC_MASTER send waits for a slave before it is answered FLUSH_SLAVE_TIMEOUT."""
+    haSendHeartbeatInterval: int = 5000
+    """ms of silence on an HA connection after which either side says something."""
+    haHousekeepingInterval: int = 20_000
+    """ms without a byte from the other side after which either side of an HA connection closes it."""
+    haTransferBatchSize: int = 32_768
+    """Bytes of the commit log in one HA frame."""
+    haSlaveFallbehindMax: int = 268_435_456
+    """Bytes that a usable slave may be behind; without one, SYNC_MASTER answers SLAVE_NOT_AVAILABLE."""
+    haMasterAddress: str = ""
+    """Where a slave fetches the commit log; empty: where the NameServers say."""
+    slaveReadEnable: bool = False
+    """Whether a pull far behind is sent to the slave that its group names."""
+    accessMessageInMemoryMaxRatio: int = 40
+    """Percent of the machine's memory; a pull further behind counts as reading from the disk. A slave takes 10 less."""
+    offsetCheckInSlave: bool = False
+    """Whether a slave corrects the offset of a pull outside the queue, as a master does."""
     mappedFileSizeCommitLog: int = 1_073_741_824
     """Bytes of one commit log file."""
     brokerPermission: int = 6
@@ -175,6 +198,12 @@ class BrokerSettings(_Common, frozen=True):
     """Time between two looks at a delay level [ScheduleMessageService]."""
     lock_expiry_ms: int = _reference("lockExpiryMs", 60_000)
     """A queue lock not renewed for longer is anybody's [RebalanceLockManager]."""
+    ha_reconnect_ms: int = _reference("haReconnectMs", 5000)
+    """Time between two tries of a slave to reach its master [HAClient]."""
+    slave_sync_ms: int = _reference("slaveSyncMs", 10_000)
+    """Time between two copies of the master's tables by a slave [BrokerController.handleSlaveSynchronize]."""
+    physical_memory_bytes: int = _reference("physicalMemoryBytes", 0)
+    """Memory that accessMessageInMemoryMaxRatio is a part of; 0 means the machine's."""
     version: str = _reference("version", "4.9.7")
     """Which RocketMQ's answers are given where versions differ."""
 
@@ -196,6 +225,27 @@ class BrokerSettings(_Common, frozen=True):
         return self.flushDiskType == "SYNC_FLUSH"
 
     @property
+    def ha_port(self) -> int:
+        """The port that slaves connect to."""
+        return self.haListenPort or self.listenPort + 1
+
+    @property
+    def sync_master(self) -> bool:
+        """Whether an acknowledgement waits for a slave."""
+        return self.brokerRole == "SYNC_MASTER"
+
+    @property
+    def slave(self) -> bool:
+        """Whether this broker copies a master and takes no messages itself."""
+        return self.brokerRole == "SLAVE"
+
+    @property
+    def memory_bytes(self) -> int:
+        """How far behind a pull may be and still be served from memory; 0: any."""
+        ratio = self.accessMessageInMemoryMaxRatio - (SLAVE_RATIO_LESS if self.slave else 0)
+        return self.physical_memory_bytes * max(0, ratio) // 100
+
+    @property
     def delay_levels_ms(self) -> tuple[int, ...]:
         """Delay of each level in ms; level 1 comes first."""
         return parse_delay_levels(self.messageDelayLevel)
@@ -205,7 +255,8 @@ _FIXED_NAMES: Final = """
 bindAddress reference.idleCloseMs listenPort kvConfigPath brokerName brokerClusterName brokerId brokerIP1
 haListenPort namesrvAddr storePathRootDir flushIntervalCommitLog messageDelayLevel brokerRole
 mappedFileSizeCommitLog defaultTopicQueueNums traceTopicEnable msgTraceTopicName reference.delayScanMs
-reference.version
+reference.version haSendHeartbeatInterval haHousekeepingInterval haTransferBatchSize haMasterAddress
+haSlaveFallbehindMax reference.haReconnectMs
 """
 
 _FIXED: Final = frozenset(_FIXED_NAMES.split())
@@ -291,6 +342,9 @@ def load(role: str, properties: Mapping[str, str]) -> Loaded:
         chosen[owner][attribute] = _convert(roles[owner], bare, attribute, text)
     nameserver = NameServerSettings(**chosen["namesrv"])  # type: ignore[arg-type]
     broker = BrokerSettings(**chosen["broker"])  # type: ignore[arg-type]
+    if not broker.slave and broker.brokerId != MASTER_ID:
+        notes.append(f"brokerId {broker.brokerId} is ignored: a broker with brokerRole={broker.brokerRole} has 0")
+        broker = replace(broker, brokerId=MASTER_ID)
     _check_broker(broker)
     return Loaded(nameserver, broker, tuple(notes))
 
@@ -319,6 +373,10 @@ def _check_broker(settings: BrokerSettings) -> None:
     levels = settings.delay_levels_ms
     if not levels:
         raise SettingsError("messageDelayLevel is empty: give at least one level, as in '1s 5s'")
+    if settings.slave and settings.brokerId <= MASTER_ID:
+        raise SettingsError(f"brokerId is {settings.brokerId}: with brokerRole=SLAVE give 1 or more")
+    if settings.haMasterAddress and not _ADDRESS.fullmatch(settings.haMasterAddress):
+        raise SettingsError(f"haMasterAddress is {settings.haMasterAddress!r}: write host:port, as in '10.0.0.1:10912'")
     if settings.listenPort in (1, 2):
         raise SettingsError(
             f"listenPort is {settings.listenPort}: the VIP port is listenPort - 2, so use 3 or more, or 0"
@@ -366,7 +424,7 @@ def _convert(kind: type[Struct], key: str, attribute: str, text: str) -> Value:
 
 def _number(key: str, text: str) -> int:
     most = _PORT_MAX if key.endswith("Port") else _TIME_MS_MAX
-    least = 0 if key.endswith(("Port", "Id")) else 1
+    least = 0 if key.endswith(("Port", "Id", "Bytes")) else 1
     try:
         value = int(text)
     except ValueError:

@@ -399,6 +399,10 @@ class Gate(PassingCore):
         """See `Core`."""
         return self._pass(now_ms, lambda at: self.inner.flushed(at, position))
 
+    def stream(self, now_ms: int, stream: int, data: bytes | None) -> list[Effect]:
+        """See `Core`."""
+        return self._pass(now_ms, lambda at: self.inner.stream(at, stream, data))
+
     def stop(self, now_ms: int) -> list[Effect]:
         """See `Core`; the dead say no goodbye."""
         return self.inner.stop(now_ms) if self.state == "open" else []

@@ -2,7 +2,8 @@
 
 In reading order: ``request`` (decoding header fields, refusing) → ``state`` (all tables together) → ``timers`` →
 ``registration`` → ``persistence`` → ``pulls`` → ``arrivals`` (what every stored message sets off) → ``flushing`` →
-``sends`` → ``sendback`` → ``offsets``, ``members``, ``locks``, ``admin`` (handlers by area) → ``core`` (dispatch).
+``sends`` → ``sendback`` → ``offsets``, ``members``, ``locks``, ``admin`` (handlers by area) →
+``replication`` (what masters and slaves do) → ``core`` (dispatch).
 """
 
 from __future__ import annotations

@@ -6,15 +6,23 @@ The one way into the store for all handlers; topics that the broker makes for it
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.pulls import wake
+from reference_impl.broker.request import RefusalError
 from reference_impl.broker.state import BrokerState
-from reference_impl.commands import PROPERTY_DELAY, PROPERTY_TAGS, SCHEDULE_TOPIC, TRANS_HALF_TOPIC
+from reference_impl.commands import PROPERTY_DELAY, PROPERTY_TAGS, SCHEDULE_TOPIC, TRANS_HALF_TOPIC, ResponseCode
 from reference_impl.effects import Effect
 from reference_impl.message import Message, java_hash
 from reference_impl.redelivery import delay_level, scheduled
 from reference_impl.store import Appended
+
+NOT_AVAILABLE_REMARK: Final = (
+    "service not available now. It may be caused by one of the following reasons: the broker's disk is full, "
+    "messages are put to the slave, message store has been shut down, etc."
+)
+"""Goes with code 14 [SendMessageProcessor]."""
 
 
 def store_message(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended, list[Effect]]:
@@ -30,11 +38,12 @@ def store_message(state: BrokerState, message: Message, now_ms: int) -> tuple[Ap
 
 def store_batch(state: BrokerState, messages: Sequence[Message], now_ms: int) -> tuple[list[Appended], list[Effect]]:
     """Append messages of one queue next to each other, all or none."""
+    _check_master(state)
     _save_new_topics(state)
     stored = state.store.append_batch(messages, now_ms, state.host)
     effects: list[Effect] = []
     for message in messages:
-        effects += _arrived(state, message, now_ms)
+        effects += arrived(state, message, now_ms)
     return stored, effects
 
 
@@ -58,13 +67,20 @@ def make_internal_topic(state: BrokerState, topic: str, queues: int, now_ms: int
 
 
 def _append(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended, list[Effect]]:
+    _check_master(state)
     _save_new_topics(state)
     stored = state.store.append(message, now_ms, state.host)
     if message.topic == SCHEDULE_TOPIC:
         state.schedule.added(message.queue_id + 1, now_ms)
     elif message.topic == TRANS_HALF_TOPIC:
         state.transactions.half_stored(message, stored.queue_offset)
-    return stored, _arrived(state, message, now_ms)
+    return stored, arrived(state, message, now_ms)
+
+
+def _check_master(state: BrokerState) -> None:
+    """A slave's log is its master's, byte for byte: nobody else may write to it."""
+    if state.slave is not None:
+        raise RefusalError(ResponseCode.SERVICE_NOT_AVAILABLE, NOT_AVAILABLE_REMARK)
 
 
 def _save_new_topics(state: BrokerState) -> None:
@@ -73,7 +89,8 @@ def _save_new_topics(state: BrokerState) -> None:
         save_topics(state)
 
 
-def _arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:
+def arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:
+    """A message is in the store; the pulls that it wakes."""
     if not state.held.count:
         return []
     woken = state.held.arrived(message.topic, message.queue_id, lambda: _tags_code(message), message.properties)

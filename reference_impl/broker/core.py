@@ -21,6 +21,7 @@ from reference_impl.broker import (
     offsets,
     persistence,
     pulls,
+    replication,
     replies,
     sendback,
     sends,
@@ -80,9 +81,13 @@ class BrokerCore:
         every(lambda: pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
         every(lambda: state.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
         every(lambda: state.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
-        every(lambda: state.settings.transactionCheckInterval, lambda now: transactions.check(state, now), now_ms)
         self._count(now_ms)
         persistence.save_topics(state)
+        if state.slave is not None:
+            # Delays and transactions are the master's to go on with.
+            every(lambda: state.settings.slave_sync_ms, lambda _: replication.ask_tables(state), now_ms)
+            return [*replication.tick(state, now_ms), *self._register(now_ms)]
+        every(lambda: state.settings.transactionCheckInterval, lambda now: transactions.check(state, now), now_ms)
         state.schedule.resume(state.store, now_ms)
         transactions.resume(state)
         return self._register(now_ms)
@@ -98,13 +103,19 @@ class BrokerCore:
             effects = self._serve(request)
         except RefusalError as refusal:
             effects = request.reply(refusal.code, refusal.fields, remark=refusal.remark)
+        effects += replication.send_appended(self.state, now_ms)
         if command.is_oneway:
             return [effect for effect in effects if not _answers(effect, request)]
         return effects
 
     def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
         """An outgoing Call was answered, or failed (``None``): both end the wait, the next period tries again."""
-        return broker_admin.registered(self.state, now_ms, token, command)
+        state = self.state
+        return [
+            *replication.registered(state, now_ms, token, command),
+            *replication.answered(state, token, command),
+            *broker_admin.registered(state, now_ms, token, command),
+        ]
 
     def closed(self, now_ms: int, conn: int) -> list[Effect]:
         """A connection ended: its members are out at once, and the others are told. Clause: con-notify-ids."""
@@ -115,22 +126,32 @@ class BrokerCore:
 
     def flushed(self, now_ms: int, position: int) -> list[Effect]:
         """Everything before ``position`` of the log is on the disk. Clause: dur-ack-power-sf."""
-        return self.state.waiters.flushed(position)
+        return self.state.flush_line.reached(position)
+
+    def stream(self, now_ms: int, stream: int, data: bytes | None) -> list[Effect]:
+        """An HA connection opened (b""), brought bytes, or ended (None). Clause: rep-sync-ack."""
+        return replication.stream(self.state, now_ms, stream, data)
 
     def tick(self, now_ms: int) -> list[Effect]:
         """Do what time asks for."""
-        effects = [*self.state.waiters.expired(now_ms), *self.state.relays.expired(now_ms)]
+        effects = [*self.state.flush_line.expired(now_ms), *self.state.relays.expired(now_ms)]
         self.state.schedule.follow_clock(now_ms)
         due_ms = self.state.schedule.next_due_ms()
         if due_ms is not None and due_ms <= now_ms:
             effects += self._deliver(now_ms)
-        return effects + self._timers.run(now_ms)
+        effects += self._timers.run(now_ms)
+        return [*effects, *replication.send_appended(self.state, now_ms), *replication.tick(self.state, now_ms)]
 
     def next_deadline_ms(self) -> int | None:
         """When ``tick`` has something to do; None before the start."""
         state = self.state
-        waits = (state.waiters, state.relays)
-        times = (self._timers.next_ms, state.schedule.next_due_ms(), *(w.next_deadline_ms() for w in waits))
+        waits = (state.flush_line, state.relays)
+        times = (
+            self._timers.next_ms,
+            state.schedule.next_due_ms(),
+            *(w.next_deadline_ms() for w in waits),
+            *replication.next_deadlines_ms(state),
+        )
         return min((time for time in times if time is not None), default=None)
 
     def stop(self, now_ms: int) -> list[Effect]:
@@ -163,6 +184,8 @@ class BrokerCore:
         return state.registrar.register(state.topics)
 
     def _serve(self, request: Request) -> list[Effect]:
+        if self.state.slave is not None:
+            replication.refuse_on_slave(request)
         handler = HANDLERS.get(request.command.code)
         if handler is None:
             remark = unsupported_remark(request.command.code)

@@ -1,7 +1,8 @@
-"""SYNC_FLUSH: answers that wait until their message is on the disk, in the order of the log.
+"""Answers that wait: until their message is on the disk (SYNC_FLUSH), on a slave (SYNC_MASTER), or both.
 
-The shell syncs (one sync serves everybody who waits: group commit) and reports the position that is covered. Must
-not sync itself. Source: RocketMQ CommitLog.GroupCommitService.
+Each wait is a line in the order of the log. The shell syncs (one sync serves everybody who waits: group commit) and
+the slaves report; each tells the position that is covered. Must not sync or send itself. Source: RocketMQ CommitLog
+(GroupCommitService, handleDiskFlushAndHA), GroupTransferService.
 """
 
 from __future__ import annotations
@@ -15,42 +16,63 @@ from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 
 
+class Answer(Struct):
+    """What one send will be answered once nothing is waited for any more."""
+
+    conn: int
+    command: Command
+    """As things stand; a wait that fails replaces it."""
+    waits: int = 0
+    """Lines that it stands in."""
+
+
 class _Waiter(NamedTuple):
     position: int
     deadline_ms: int
-    conn: int
-    reply: Command
+    answer: Answer
     late: Command
 
 
-class FlushWaiters(Struct):
-    """Who waits for the disk. Positions and deadlines only grow, so the first in line is always the next to go.
+class Line(Struct):
+    """Who waits for one thing. Positions and deadlines only grow, so the first in line is always the next to go.
 
-    Its length is bounded by the store, which refuses appends while too many bytes are unsynced.
+    Its length is bounded by the store, which refuses appends while too many bytes are unsynced, and by the deadlines.
     """
 
     line: deque[_Waiter] = field(default_factory=deque)
 
-    def wait(self, conn: int, reply: Command, late: Command, position: int, deadline_ms: int) -> None:
-        """Answer ``reply`` once ``position`` (end of the record, in the log) is synced, or ``late`` at the deadline."""
-        self.line.append(_Waiter(position, deadline_ms, conn, reply, late))
+    def wait(self, answer: Answer, late: Command, position: int, deadline_ms: int) -> None:
+        """Hold an answer until ``position`` (end of the record, in the log) is reached; at the deadline it becomes
+        ``late``.
+        """
+        answer.waits += 1
+        self.line.append(_Waiter(position, deadline_ms, answer, late))
 
-    def flushed(self, position: int) -> list[Effect]:
-        """Everything below ``position`` is on the disk."""
+    def reached(self, position: int) -> list[Effect]:
+        """Everything below ``position`` is where it has to be; the answers that wait for nothing else."""
         effects: list[Effect] = []
         while self.line and self.line[0].position <= position:
-            waiter = self.line.popleft()
-            effects.append(Reply(waiter.conn, waiter.reply))
+            effects += _settled(self.line.popleft().answer)
         return effects
 
     def expired(self, now_ms: int) -> list[Effect]:
-        """Those who waited for ``syncFlushTimeout``: stored, but the flush is not confirmed (code 10)."""
+        """Those who waited long enough: stored, but not confirmed.
+
+        The replica's failure hides the disk's, whichever comes first, as in RocketMQ: it has the higher code.
+        """
         effects: list[Effect] = []
         while self.line and self.line[0].deadline_ms <= now_ms:
             waiter = self.line.popleft()
-            effects.append(Reply(waiter.conn, waiter.late))
+            if waiter.late.code > waiter.answer.command.code:
+                waiter.answer.command = waiter.late
+            effects += _settled(waiter.answer)
         return effects
 
     def next_deadline_ms(self) -> int | None:
         """When the first in line gives up."""
         return self.line[0].deadline_ms if self.line else None
+
+
+def _settled(answer: Answer) -> list[Effect]:
+    answer.waits -= 1
+    return [] if answer.waits else [Reply(answer.conn, answer.command)]

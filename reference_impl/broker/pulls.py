@@ -15,6 +15,7 @@ from reference_impl.broker.request import RefusalError, Request, number, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
+    MASTER_ID,
     PERM_READ,
     PROPERTY_RETRY_TOPIC,
     PULL_COMMIT_OFFSET,
@@ -96,7 +97,7 @@ def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
     wanted = _filter(state, header)
     # APPLY
     found = _read(state, header, wanted)
-    if may_hold and header.sys_flag & PULL_COMMIT_OFFSET:
+    if may_hold and header.sys_flag & PULL_COMMIT_OFFSET and state.slave is None:
         state.offsets.commit(header.group, header.topic, header.queue_id, header.commit_offset)
     code = _code(found, header.offset)
     if found.count:
@@ -105,13 +106,29 @@ def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
     waits = code == ResponseCode.PULL_NOT_FOUND and may_hold and header.sys_flag & PULL_SUSPEND
     if waits and _hold(state, request, header, wanted):
         return []
+    next_offset = found.next_offset
+    if code == ResponseCode.PULL_OFFSET_MOVED and state.slave is not None and not state.settings.offsetCheckInSlave:
+        # The master may know more of the queue: nothing is corrected, ask there.
+        code, next_offset = ResponseCode.PULL_RETRY_IMMEDIATELY, header.offset
     fields = {
-        "suggestWhichBrokerId": "0",
-        "nextBeginOffset": str(found.next_offset),
+        "suggestWhichBrokerId": str(_suggested(state, request, header, found)),
+        "nextBeginOffset": str(next_offset),
         "minOffset": str(found.min_offset),
         "maxOffset": str(found.max_offset),
     }
     return request.reply(code, fields, found.records, found.status)
+
+
+def _suggested(state: BrokerState, request: Request, header: _Pull, found: Read) -> int:
+    """Which broker of the name to ask next time. Clause: rep-redirect. Source: RocketMQ PullMessageProcessor."""
+    group = state.groups.find(header.group, request.now_ms)
+    if not state.settings.slaveReadEnable or group is None:
+        return MASTER_ID
+    memory_bytes = state.settings.memory_bytes
+    position = state.store.position_of(header.topic, header.queue_id, found.next_offset - 1)
+    if memory_bytes and position is not None and state.store.appended_position - position > memory_bytes:
+        return group.slow_broker
+    return group.broker_id
 
 
 def _decode(request: Request) -> _Pull:

@@ -29,6 +29,11 @@ WAITING_MAX = 10_000
 """Answers that wait for a registration at once; ours. Further ones do not wait."""
 
 
+def of_registration(token: str) -> bool:
+    """Whether a call is a registration."""
+    return token.startswith(("register-", f"{ORDER_ROUND}-"))
+
+
 class _Waiting(Struct):
     outstanding: set[str]
     """Tokens of calls without an answer."""
@@ -67,9 +72,9 @@ class Registrar(Struct):
 
     def answered(self, token: str) -> list[Effect]:
         """A NameServer answered or failed; the answers that waited for the last of its round."""
-        parts = token.split("-")
-        if len(parts) != 3 or parts[0] not in ("register", ORDER_ROUND):
+        if not of_registration(token):
             return []
+        parts = token.split("-")
         waiting = self.waiting.get(int(parts[1]))
         if waiting is None:
             return []

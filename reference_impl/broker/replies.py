@@ -41,7 +41,7 @@ def send_reply(state: BrokerState, request: Request) -> list[Effect]:
     message = message_of(state, request, header, header.topic, queue_id, request.command.body, header.flag, properties)
     place = _place("0", queue_id, 0)
     woken: list[Effect] = []
-    if state.settings.storeReplyMessageEnable:
+    if state.settings.storeReplyMessageEnable and state.slave is None:
         stored, woken = store_message(state, message, request.now_ms)
         place = _place(offset_message_id(state.host, stored.physical_offset), queue_id, stored.queue_offset)
 

@@ -1,9 +1,10 @@
 """SEND_MESSAGE (10), SEND_MESSAGE_V2 (310), SEND_BATCH_MESSAGE (320): store, then answer where.
 
-What a client may rely on: SUCCESS means stored, under SYNC_FLUSH on the disk too; codes 10 to 12 mean stored; a
-queue holds what one producer sent it one after another in that order. What it may not: WAIT=false is answered
-without the flush; no answer says nothing. After a refusal nothing was stored, though the topic may have been made.
-Clauses: dur-ack-kill, dur-ack-power-sf, dur-notok-stored, sto-fifo-queue. Sources: RocketMQ SendMessageProcessor,
+What a client may rely on: SUCCESS means stored, under SYNC_FLUSH on the disk too, under SYNC_MASTER on a slave too;
+codes 10 to 12 mean stored; a queue holds what one producer sent it one after another in that order. What it may
+not: WAIT=false is answered without the flush and the slave; no answer says nothing. After a refusal nothing was
+stored, though the topic may have been made. Clauses: dur-ack-kill, dur-ack-power-sf, dur-notok-stored,
+sto-fifo-queue, rep-sync-ack, rep-slave-missing, rep-slave-slow. Sources: RocketMQ SendMessageProcessor,
 AbstractSendMessageProcessor.msgCheck.
 """
 
@@ -12,7 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
+from reference_impl.broker.flushing import Answer
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.request import RefusalError, Request, flag, number, text
 from reference_impl.broker.state import BrokerState, Handler
@@ -102,7 +106,9 @@ def send(state: BrokerState, request: Request) -> list[Effect]:
 def acknowledge(
     state: BrokerState, request: Request, stored: list[Appended], queue_id: int, waits: bool
 ) -> list[Effect]:
-    """Answer where the messages are; under SYNC_FLUSH once they are on the disk, unless the message says WAIT=false."""
+    """Answer where the messages are: under SYNC_FLUSH once they are on the disk, under SYNC_MASTER once they are on a
+    slave, unless the message says WAIT=false.
+    """
     ids = [offset_message_id(state.host, one.physical_offset) for one in stored]
     fields = {
         "msgId": ",".join(ids),
@@ -112,12 +118,30 @@ def acknowledge(
     }
     command = request.command
     ok = command.reply(ResponseCode.SUCCESS, fields)
-    if not (waits and state.settings.sync_flush) or command.is_oneway:
+    if not waits or not (state.settings.sync_flush or state.settings.sync_master) or command.is_oneway:
         return [Reply(request.conn, ok)]
-    late = command.reply(ResponseCode.FLUSH_DISK_TIMEOUT, fields, remark="[FLUSH_DISK_TIMEOUT]the message is stored")
-    deadline_ms = request.now_ms + state.settings.syncFlushTimeout
-    state.waiters.wait(request.conn, ok, late, stored[-1].end_position, deadline_ms)
-    return [NeedFlush(urgent=True)]
+    return _when_safe(state, request, Answer(request.conn, ok), stored[-1].end_position)
+
+
+def _when_safe(state: BrokerState, request: Request, answer: Answer, position: int) -> list[Effect]:
+    """Let the answer wait for what the settings ask for. Source: RocketMQ CommitLog.handleDiskFlushAndHA."""
+    settings, ok = state.settings, answer.command
+    effects: list[Effect] = []
+    if settings.sync_flush:
+        late = _stored_but(ok, ResponseCode.FLUSH_DISK_TIMEOUT)
+        state.flush_line.wait(answer, late, position, request.now_ms + settings.syncFlushTimeout)
+        effects.append(NeedFlush(urgent=True))
+    if settings.sync_master and state.master is not None:
+        if state.master.usable(position):
+            late = _stored_but(ok, ResponseCode.FLUSH_SLAVE_TIMEOUT)
+            state.replica_line.wait(answer, late, position, request.now_ms + settings.slaveTimeout)
+        else:
+            answer.command = _stored_but(ok, ResponseCode.SLAVE_NOT_AVAILABLE)
+    return effects if answer.waits else [Reply(answer.conn, answer.command)]
+
+
+def _stored_but(ok: Command, code: ResponseCode) -> Command:
+    return replace(ok, code=code, remark=f"[{code.name}]the message is stored")
 
 
 def decode_send(command: Command) -> SendHeader:

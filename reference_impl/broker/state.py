@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from reference_impl.broker.flushing import FlushWaiters
+from reference_impl.broker.flushing import Line
 from reference_impl.broker.registration import Registrar
 from reference_impl.broker.relays import Relays
 from reference_impl.broker.request import Request
@@ -25,6 +25,7 @@ from reference_impl.disk import Disk
 from reference_impl.effects import Effect
 from reference_impl.message import Host
 from reference_impl.redelivery import DelaySchedule
+from reference_impl.replication import Master, Slave
 from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
 from reference_impl.transactions import TransactionTable
@@ -52,7 +53,16 @@ class BrokerState(Struct):
     settings_version: DataVersion = field(default_factory=DataVersion)
     """Counts changes of the settings at run time."""
     held: HeldPulls = field(default_factory=HeldPulls)
-    waiters: FlushWaiters = field(default_factory=FlushWaiters)
+    flush_line: Line = field(default_factory=Line)
+    """Answers that wait for the disk."""
+    replica_line: Line = field(default_factory=Line)
+    """Answers that wait for a slave."""
+    master: Master | None = None
+    """What a master knows of its slaves."""
+    slave: Slave | None = None
+    """What a slave knows of its master's log."""
+    master_address: str = ""
+    """Where a slave asks for its master's tables; empty until a NameServer tells."""
     relays: Relays = field(default_factory=Relays)
     statistics: Statistics = field(default_factory=Statistics)
     transactions: TransactionTable = field(default_factory=TransactionTable)
@@ -79,6 +89,8 @@ def new_state(settings: BrokerSettings, store: Store, disk: Disk, rng: random.Ra
         schedule=DelaySchedule(settings.delay_levels_ms, settings.delay_scan_ms),
         registrar=Registrar(settings),
         host=(settings.brokerIP1, settings.listenPort),
+        master=None if settings.slave else Master(store, settings),
+        slave=Slave(store, settings) if settings.slave else None,
     )
 
 

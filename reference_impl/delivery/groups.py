@@ -27,10 +27,11 @@ class GroupConfig(Struct, frozen=True):
     notify_changes: bool = True
     """Whether members are pushed code 40 when others come and go."""
     from_min: bool = True
-    """Kept and shown, as the next two; RocketMQ's broker does not act on them either."""
+    """Kept and shown; RocketMQ's broker does not act on it either."""
     broker_id: int = 0
+    """Which broker of the name serves its pulls, where slaves may."""
     slow_broker: int = 1
-    """Where a slow consumer is to read: acted on by those who suggest a broker in a pull's answer."""
+    """Which one serves a pull that is far behind [whichBrokerWhenConsumeSlowly]."""
 
     def to_json(self) -> dict[str, Any]:
         """RocketMQ's JSON shape."""
@@ -111,6 +112,18 @@ class GroupTable(Struct):
             "subscriptionGroupTable": {group.name: group.to_json() for group in self},
             "dataVersion": self.version.to_json(),
         }
+
+    def replace_json(self, shape: dict[str, Any]) -> None:
+        """Become a copy of another broker's table, unless the versions are equal. RocketMQ:
+        syncSubscriptionGroupConfig.
+        """
+        version = shape["dataVersion"]
+        if (int(version["timestamp"]), int(version["counter"])) == (self.version.timestamp_ms, self.version.counter):
+            return
+        copies = [GroupConfig.from_json(entry) for entry in shape["subscriptionGroupTable"].values()]
+        self.groups = {config.name: config for config in copies}
+        self.version = DataVersion(int(version["timestamp"]), int(version["counter"]))
+        self.unsaved = True
 
     def load_json(self, shape: dict[str, Any]) -> None:
         """Take over a saved table."""

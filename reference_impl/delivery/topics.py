@@ -210,6 +210,16 @@ class TopicTable(Struct):
             "dataVersion": self.version.to_json(),
         }
 
+    def replace_json(self, shape: dict[str, Any]) -> None:
+        """Become a copy of another broker's table, unless the versions are equal. RocketMQ: syncTopicConfig."""
+        version = shape["dataVersion"]
+        if (int(version["timestamp"]), int(version["counter"])) == (self.version.timestamp_ms, self.version.counter):
+            return
+        copies = [TopicConfig.from_json(entry) for entry in shape["topicConfigTable"].values()]
+        self.topics = {config.name: config for config in copies}
+        self.version = DataVersion(int(version["timestamp"]), int(version["counter"]))
+        self.unsaved = True
+
     def load_json(self, shape: dict[str, Any]) -> None:
         """Take over a saved table; topics that every broker is born with are kept where the file lacks them."""
         for entry in shape.get("topicConfigTable", {}).values():

@@ -83,6 +83,11 @@ class NameServerCore:
         del now_ms, position
         return []
 
+    def stream(self, now_ms: int, stream: int, data: bytes | None) -> list[Effect]:
+        """A NameServer has no connections of plain bytes."""
+        del now_ms, stream, data
+        return []
+
     def stop(self, now_ms: int) -> list[Effect]:
         """End; nothing is to be saved."""
         del now_ms

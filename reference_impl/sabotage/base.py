@@ -104,6 +104,10 @@ class PassingCore:
         """Pass on."""
         return self.review(now_ms, self.inner.flushed(now_ms, position))
 
+    def stream(self, now_ms: int, stream: int, data: bytes | None) -> list[Effect]:
+        """Pass on."""
+        return self.review(now_ms, self.inner.stream(now_ms, stream, data))
+
     def stop(self, now_ms: int) -> list[Effect]:
         """Pass on."""
         return self.review(now_ms, self.inner.stop(now_ms))

@@ -7,6 +7,7 @@ What must not live here: acknowledgement rules, groups, held pulls, anything tha
 
 from __future__ import annotations
 
+from reference_impl.store.scan import Scanned
 from reference_impl.store.store import Appended, Read, Store
 
-__all__ = ["Appended", "Read", "Store"]
+__all__ = ["Appended", "Read", "Scanned", "Store"]

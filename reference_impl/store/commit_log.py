@@ -104,9 +104,7 @@ class CommitLog:
         if size + BLANK_BYTES_MIN > self._file_bytes:
             rule = f"a commit log file holds {self._file_bytes} bytes, {BLANK_BYTES_MIN} of them for its end"
             raise RecordTooLargeError(f"record of {size} bytes: {rule}; raise mappedFileSizeCommitLog or send less")
-        if self._unsynced_bytes + size > UNSYNCED_BYTES_MAX:
-            waiting = f"{self._unsynced_bytes} bytes wait for a sync, {UNSYNCED_BYTES_MAX} may"
-            raise StoreBusyError(f"record of {size} bytes: {waiting}; try again when the disk has caught up")
+        self._check_unsynced(size)
         if not self._segments:
             self._begin_file()
             return self._appended
@@ -117,12 +115,45 @@ class CommitLog:
             self._begin_file()
         return self._appended
 
+    def _check_unsynced(self, size: int) -> None:
+        if self._unsynced_bytes + size > UNSYNCED_BYTES_MAX:
+            waiting = f"{self._unsynced_bytes} bytes wait for a sync, {UNSYNCED_BYTES_MAX} may"
+            raise StoreBusyError(f"record of {size} bytes: {waiting}; try again when the disk has caught up")
+
     def append(self, data: bytes) -> int:
         """Write ``data`` at the position that ``position_for`` gave for it; return the position after it. Raises
         ``OSError``.
         """
         self._write(data)
         return self._appended
+
+    def begin_at(self, position: int) -> None:
+        """Let a log that never had a byte begin at ``position``; ValueError for any other log."""
+        if self._appended:
+            raise ValueError(f"the log ends at {self._appended}; only one at 0 can begin elsewhere")
+        self._appended = self._synced = position
+
+    def copy(self, data: bytes, *, fills: bool) -> int:
+        """Append records of another log as they are, with ``fills`` up to the end of a file; return the position after
+        them.
+
+        Raises ``RecordTooLargeError`` where they do not end as records of this log would, ``StoreBusyError``,
+        ``OSError``.
+        """
+        used = self._segments[-1].file.size if self._segments else self._file_bytes
+        left = self._file_bytes - used or self._file_bytes
+        if len(data) != left if fills else len(data) + BLANK_BYTES_MIN > left:
+            rule = "a copy needs the mappedFileSizeCommitLog of its master"
+            raise RecordTooLargeError(f"{len(data)} bytes at {self._appended}: a file has {left} bytes left; {rule}")
+        self._check_unsynced(len(data))
+        if used == self._file_bytes:
+            self._begin_file()
+        return self.append(data)
+
+    @property
+    def last_file_position(self) -> int:
+        """Position of the first byte of the last file."""
+        return self._segments[-1].start if self._segments else self._appended
 
     def read(self, position: int, size: int) -> bytes:
         """Up to ``size`` bytes from ``position``, from one file; nothing where the log has no such position."""

@@ -18,10 +18,22 @@ from msgspec import Struct
 
 from reference_impl.disk import Disk
 from reference_impl.errors import RecordError
-from reference_impl.message import Host, Message, Record, decode_record, encode_record, java_hash, peek_record
+from reference_impl.message import (
+    BLANK_BYTES_MIN,
+    MAGIC_BLANK,
+    MAGIC_V1,
+    MAGIC_V2,
+    Host,
+    Message,
+    Record,
+    decode_record,
+    encode_record,
+    java_hash,
+    peek_record,
+)
 from reference_impl.store.commit_log import CommitLog
 from reference_impl.store.consume_queue import ConsumeQueue
-from reference_impl.store.scan import HEAD_BYTES, Scanned, store_time
+from reference_impl.store.scan import HEAD_BYTES, Scanned, Scanner, store_time
 
 COMMIT_LOG_FILE_BYTES: Final = 1 << 30
 """RocketMQ's mappedFileSizeCommitLog."""
@@ -34,6 +46,9 @@ SCANNED_MESSAGES_MAX: Final = 800
 
 TAGS_REMEMBERED_MAX: Final = 4096
 """Tags whose hash is kept; ours: hashing one again costs microseconds."""
+
+RECORD_BYTES_MAX: Final = 64 << 20
+"""Longest record, or rest of a file, taken over from another log; ours: a message comes in a frame of 16 MiB."""
 
 _SPAN_FACTOR: Final = 4
 """Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
@@ -76,6 +91,7 @@ class Store:
         self._log: CommitLog
         self._queues: dict[tuple[str, int], ConsumeQueue] = {}
         self._tags_codes: dict[str, int] = {}
+        self._scanner = Scanner()
 
     @classmethod
     def open(cls, disk: Disk, *, commit_log_file_bytes: int = COMMIT_LOG_FILE_BYTES) -> Store:
@@ -140,6 +156,60 @@ class Store:
             at += len(data)
         return stored
 
+    @property
+    def last_file_position(self) -> int:
+        """Where the last file of the commit log begins."""
+        return self._log.last_file_position
+
+    def read_log(self, position: int, size: int) -> bytes:
+        """Up to ``size`` bytes of the commit log as they are, from one file; nothing where it has no such position."""
+        return self._log.read(position, size)
+
+    def begin_at(self, position: int) -> None:
+        """Let a store that never had a message begin its log at ``position``."""
+        self._log.begin_at(position)
+
+    def take_over(self, data: bytes | bytearray) -> list[Scanned]:
+        """Append the whole records that ``data`` begins with: the next ones of another broker's log, byte for byte.
+
+        Gives the records; what follows them in ``data`` is the caller's to keep. Raises ``RecordError`` when ``data``
+        begins with no record of this position and its queue, ``RecordTooLargeError``, ``StoreBusyError``, ``OSError``;
+        nothing was appended then. Source: rocketmq DefaultMessageStore.appendToCommitLog.
+        """
+        records = self._whole_records(memoryview(bytes(data)))
+        if records:
+            size = sum(record.size for record in records)
+            self._log.copy(bytes(data[:size]), fills=not records[-1].topic)
+            for record in records:
+                if record.topic:
+                    self._take_in(record)
+        return records
+
+    def _whole_records(self, data: memoryview) -> list[Scanned]:
+        """Up to the end of a file, to one that is cut or to one that is wrong; RecordError where that is the first."""
+        position = self._log.appended_position
+        offsets: dict[tuple[str, int], int] = {}
+        records: list[Scanned] = []
+        at = 0
+        while not records or records[-1].topic:
+            record = self._scanner.record_at(data, at, position + at)
+            if record is None:
+                if not records and not _may_be_cut(data):
+                    raise RecordError(f"no record at {position}: {bytes(data[:BLANK_BYTES_MIN]).hex()} …")
+                break
+            key = record.topic, record.queue_id
+            if record.topic and not self._follows(record, offsets.get(key)):
+                if records:
+                    break
+                raise RecordError(
+                    f"record at {position + at} has offset {record.queue_offset} of {record.topic}:{record.queue_id}, "
+                    f"which ends at {self.max_offset(*key)}"
+                )
+            offsets[key] = record.queue_offset + 1
+            records.append(record)
+            at += record.size
+        return records
+
     def read(
         self,
         topic: str,
@@ -196,6 +266,13 @@ class Store:
         queue = self._queues.get((topic, queue_id))
         return 0 if queue is None else queue.max_offset
 
+    def position_of(self, topic: str, queue_id: int, offset: int) -> int | None:
+        """Where a message is in the commit log, None where the queue has no such offset."""
+        queue = self._queues.get((topic, queue_id))
+        if queue is None or not queue.min_offset <= offset < queue.max_offset:
+            return None
+        return queue.positions[offset - queue.min_offset]
+
     def offset_by_time(self, topic: str, queue_id: int, time_ms: int) -> int:
         """Offset of the first message stored at ``time_ms`` or later; the last message's when all are earlier; 0
         without any.
@@ -232,14 +309,23 @@ class Store:
         self._log.close()
 
     def _take_in(self, found: Scanned) -> bool:
-        """Enter a recovered record into its queue; False if its offset is not the queue's next one."""
-        queue = self._queues.get((found.topic, found.queue_id))
-        if queue is None:
-            queue = self._queues[found.topic, found.queue_id] = ConsumeQueue(found.queue_offset)
-        if found.queue_offset != queue.max_offset:
+        """Enter a recovered or copied record into its queue; False if its offset is not the queue's next one."""
+        if not self._follows(found, None):
             return False
+        queue = self._queues.get((found.topic, found.queue_id))
+        if queue is None or found.queue_offset != queue.max_offset:
+            queue = self._queues[found.topic, found.queue_id] = ConsumeQueue(found.queue_offset)
         queue.add(found.position, found.size, found.tags_code)
         return True
+
+    def _follows(self, found: Scanned, next_offset: int | None) -> bool:
+        """Whether a record is the next of its queue, the first there is of it, or the first after its topic was
+        deleted and made anew (which RocketMQ begins at 0).
+        """
+        if next_offset is None:
+            queue = self._queues.get((found.topic, found.queue_id))
+            next_offset = found.queue_offset if queue is None else queue.max_offset
+        return found.queue_offset in (next_offset, 0)
 
     def _encode_batch(self, messages: Sequence[Message], at: int, now_ms: int, store_host: Host) -> list[bytes]:
         offsets: dict[tuple[str, int], int] = {}
@@ -301,6 +387,14 @@ class Store:
         if len(data) == wanted:
             return data
         return b"".join([data[position - first : position - first + size] for position, size in spans])
+
+
+def _may_be_cut(data: memoryview) -> bool:
+    """Whether ``data`` may be the beginning of a record that is not whole."""
+    if len(data) < BLANK_BYTES_MIN:
+        return True
+    size, magic = peek_record(data)
+    return magic in (MAGIC_V1, MAGIC_V2, MAGIC_BLANK) and len(data) < size <= RECORD_BYTES_MAX
 
 
 def _choose(

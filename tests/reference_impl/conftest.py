@@ -12,7 +12,7 @@ import pytest
 
 from reference_impl.broker import BrokerCore
 from reference_impl.disk import Disk, MemoryDisk
-from reference_impl.effects import Call, Close, Effect, Push, Reply
+from reference_impl.effects import Call, Close, Effect, Push, Reply, StreamClose, StreamOpen, StreamSend
 from reference_impl.frame import Command
 from reference_impl.loose_json import loads_loose
 from reference_impl.message import Record, decode_record, encode_properties
@@ -89,6 +89,7 @@ class Bench:
         self.pushed: list[tuple[int, Command]] = []
         self.closed: list[int] = []
         self.calls: list[Call] = []
+        self.streamed: list[StreamOpen | StreamSend | StreamClose] = []
         self.urgent = 0
         self._opaque = 0
         self._open()
@@ -119,6 +120,8 @@ class Bench:
                 self.carry(self.core.closed(self.now_ms, effect.conn))
             elif isinstance(effect, Call):
                 self.calls.append(effect)
+            elif isinstance(effect, StreamOpen | StreamSend | StreamClose):
+                self.streamed.append(effect)
             elif effect.urgent:
                 self.urgent += 1
 
@@ -144,11 +147,11 @@ class Bench:
         assert answer is not None, f"code {code} was not answered"
         return answer
 
-    def answer_calls(self, *, failed: bool = False) -> list[Call]:
+    def answer_calls(self, *, failed: bool = False, fields: dict[str, str] | None = None) -> list[Call]:
         """Answer what the core asked of NameServers; what it was."""
         calls, self.calls = self.calls, []
         for call in calls:
-            answer = None if failed else call.command.reply(0)
+            answer = None if failed else call.command.reply(0, fields or {})
             self.carry(self.core.response(self.now_ms, call.token, answer))
         return calls
 
@@ -163,6 +166,12 @@ class Bench:
     def flush(self) -> None:
         """Sync as the shell does."""
         self.carry(self.core.flushed(self.now_ms, self.store.sync()))
+
+    def stream(self, number: int, data: bytes | None) -> list[StreamOpen | StreamSend | StreamClose]:
+        """A connection of plain bytes opens (b""), brings bytes, or ends (None); what the core wants done there."""
+        self.streamed.clear()
+        self.carry(self.core.stream(self.now_ms, number, data))
+        return list(self.streamed)
 
     def close(self, conn: int) -> None:
         """The peer's connection ends."""

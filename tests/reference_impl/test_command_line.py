@@ -188,8 +188,9 @@ def test_the_vip_port_serves_all_but_pulls(start: Callable[..., Node], tmp_path:
     send(vip, "T", b"1")
     assert ask(vip, 11).code == 3
     assert len(pull(f"{host}:{port}", "T")) == 1
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection((host, int(port) + 1))
+    with socket.create_connection((host, int(port) + 1), timeout=10) as slave:
+        slave.sendall((0).to_bytes(8, "big"))
+        assert slave.recv(12) == (0).to_bytes(8, "big") + pull(f"{host}:{port}", "T")[0].size.to_bytes(4, "big")
     node.stop()
 
 

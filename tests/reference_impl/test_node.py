@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from reference_impl.connection import Listener
 from reference_impl.disk import MemoryDisk
 from reference_impl.frame import Command, FrameReader, encode
 from reference_impl.loose_json import loads_loose
 from reference_impl.node import World, start_broker, start_nameserver
-from reference_impl.server import Listener
 from reference_impl.settings import BrokerSettings, NameServerSettings
 
 

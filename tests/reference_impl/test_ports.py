@@ -20,19 +20,28 @@ def _close(*socks: socket.socket | None) -> None:
 def test_a_free_block_is_whole_and_below_outgoing_ports() -> None:
     block = bind("127.0.0.1", 0, broker=True, rng=random.Random())
     assert block.vip is not None
-    assert block.held is not None
+    assert block.ha is not None
     assert FREE_FIRST <= block.port < FREE_LAST
     assert block.vip.getsockname()[1] == block.port - 2
-    with pytest.raises(OSError, match="refused"):
-        socket.create_connection(("127.0.0.1", block.port + 1))
-    _close(block.main, block.vip, block.held)
+    assert block.ha.getsockname()[1] == block.port + 1
+    _close(block.main, block.vip, block.ha)
+
+
+def test_the_ha_port_may_be_anywhere() -> None:
+    free = bind("127.0.0.1", 0, broker=False, rng=random.Random())
+    port = free.port
+    free.main.close()
+    block = bind("127.0.0.1", 0, broker=True, rng=random.Random(), ha_port=port)
+    assert block.ha is not None
+    assert block.ha.getsockname()[1] == port
+    _close(block.main, block.vip, block.ha)
 
 
 def test_blocks_do_not_overlap_even_with_the_same_numbers_drawn() -> None:
     blocks = [bind("127.0.0.1", 0, broker=True, rng=random.Random(5)) for _ in range(3)]
     assert len({block.port for block in blocks}) == 3
     for block in blocks:
-        _close(block.main, block.vip, block.held)
+        _close(block.main, block.vip, block.ha)
 
 
 def test_a_taken_port_is_refused_with_a_way_out() -> None:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from reference_impl.calls import Calls
+from reference_impl.connection import Listener
 from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command, FrameReader, encode
-from reference_impl.server import Listener, Server
+from reference_impl.server import Server
 from reference_impl.vip import refuse_on_vip
 
 

@@ -126,3 +126,25 @@ def test_properties_are_written_as_they_are_read() -> None:
     assert properties_text({"b": True, "a": 1, "c": ""}) == b"a=1\nb=true\nc=\n"
     shown = parse_properties(properties_text(BrokerSettings().effective()).decode())
     assert load("broker", shown).broker == BrokerSettings()
+
+
+def test_a_slave_has_a_number_and_a_master_has_none() -> None:
+    with pytest.raises(SettingsError, match="give 1 or more"):
+        load("broker", {"brokerRole": "SLAVE"})
+    assert load("broker", {"brokerRole": "SLAVE", "brokerId": "2"}).broker.brokerId == 2
+    loaded = load("broker", {"brokerRole": "SYNC_MASTER", "brokerId": "2"})
+    assert loaded.broker.brokerId == 0
+    assert "brokerId 2 is ignored" in loaded.notes[0]
+    with pytest.raises(SettingsError, match="haMasterAddress"):
+        load("broker", {"haMasterAddress": "nowhere"})
+
+
+def test_a_slave_takes_less_memory() -> None:
+    assert BrokerSettings(physical_memory_bytes=1000).memory_bytes == 400
+    assert BrokerSettings(physical_memory_bytes=1000, brokerRole="SLAVE", brokerId=1).memory_bytes == 300
+    assert BrokerSettings().memory_bytes == 0
+
+
+def test_the_ha_port_follows_the_main_one() -> None:
+    assert BrokerSettings(listenPort=10911).ha_port == 10912
+    assert BrokerSettings(listenPort=10911, haListenPort=5).ha_port == 5

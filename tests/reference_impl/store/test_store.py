@@ -3,14 +3,15 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.disk import MemoryDisk, RealDisk
-from reference_impl.errors import RecordError, RecordTooLargeError
-from reference_impl.message import Message, decode_record, java_hash, peek_record
+from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
+from reference_impl.message import Message, decode_record, encode_record, java_hash, peek_record
 from reference_impl.store import Store
 from reference_impl.store.store import SCANNED_MESSAGES_MAX
 
@@ -209,3 +210,76 @@ def test_many_different_tags_do_not_fill_the_memory(make_message: Make) -> None:
     assert len(store._tags_codes) <= 4096
     answer = store.read("orders", 0, 4050, 32, accept=lambda code: code == java_hash("t4060"))
     assert offsets(answer.records) == [4060]
+
+
+def copy_of(store: Store, begin: int = 0) -> bytes:
+    data = b""
+    while piece := store.read_log(begin + len(data), 1 << 20):
+        data += piece
+    return data
+
+
+def test_records_of_another_log_are_taken_over_byte_for_byte(make_message: Make, read_bodies: Bodies) -> None:
+    master, disk = Store.open(MemoryDisk(), commit_log_file_bytes=2048), MemoryDisk()
+    for number in range(30):
+        master.append(make_message(b"%d" % number, queue_id=number % 3, tags="T"), 1, HOST)
+    copy = Store.open(disk, commit_log_file_bytes=2048)
+    data = copy_of(master)
+    while taken := copy.take_over(data):
+        assert all(record.topic for record in taken[:-1]), "a blank ends a file"
+        data = data[sum(record.size for record in taken) :]
+    assert data == b""
+    assert copy_of(copy) == copy_of(master)
+    assert copy.last_file_position == master.last_file_position > 0
+    assert read_bodies(copy) == read_bodies(master) == read_bodies(Store.open(disk, commit_log_file_bytes=2048))
+
+
+def test_a_store_may_begin_in_the_middle_of_another_log(make_message: Make) -> None:
+    master, copy = Store.open(MemoryDisk()), Store.open(MemoryDisk())
+    stored = [master.append(make_message(), 1, HOST) for _ in range(3)]
+    begin = stored[1].physical_offset
+    copy.begin_at(begin)
+    copy.take_over(copy_of(master, begin))
+    assert (copy.min_offset("orders", 0), copy.max_offset("orders", 0)) == (1, 3)
+    assert copy.position_of("orders", 0, 2) == stored[2].physical_offset
+    assert copy.position_of("orders", 0, 0) is None
+    with pytest.raises(ValueError, match="only one at 0"):
+        copy.begin_at(0)
+
+
+def test_what_is_no_next_record_is_not_taken_over(make_message: Make) -> None:
+    master, copy = Store.open(MemoryDisk()), Store.open(MemoryDisk())
+    first, second = (master.append(make_message(), 1, HOST) for _ in range(2))
+    data = copy_of(master)
+    spoilt = bytearray(data)
+    spoilt[first.size + 90] ^= 1
+    assert len(copy.take_over(spoilt)) == 1, "the good one before it is"
+    for wrong in (spoilt[first.size :], data, b"\x00" * 8, b"x" * 100):
+        with pytest.raises(RecordError, match="no record at"):
+            copy.take_over(wrong)
+    assert copy.take_over(data[first.size : first.size + 50]) == []
+    assert copy.appended_position == second.physical_offset
+
+
+def test_a_copied_queue_has_no_gap_and_may_begin_again(make_message: Make, read_bodies: Bodies) -> None:
+    def record(offset: int, at: int, body: bytes) -> bytes:
+        where = {"queue_offset": offset, "physical_offset": at, "store_time_ms": 1, "store_host": HOST}
+        return encode_record(make_message(body), **where)
+
+    disk = MemoryDisk()
+    copy = Store.open(disk)
+    size = len(record(0, 0, b"a"))
+    copy.take_over(record(0, 0, b"a") + record(1, size, b"b"))
+    with pytest.raises(RecordError, match="has offset 3 of orders:0, which ends at 2"):
+        copy.take_over(record(3, 2 * size, b"c"))
+    copy.take_over(record(0, 2 * size, b"d"))
+    assert read_bodies(copy) == read_bodies(Store.open(disk)) == {("orders", 0): [b"d"]}
+
+
+def test_a_copy_waits_for_the_disk_too(make_message: Make, monkeypatch: Any) -> None:
+    master, copy = Store.open(MemoryDisk()), Store.open(MemoryDisk())
+    master.append(make_message(), 1, HOST)
+    monkeypatch.setattr("reference_impl.store.commit_log.UNSYNCED_BYTES_MAX", 10)
+    with pytest.raises(StoreBusyError):
+        copy.take_over(copy_of(master))
+    assert copy.appended_position == 0
