@@ -52,7 +52,7 @@ _BATCH_HEAD: Final = struct.Struct(">iIIii")
 _HASH_MASK: Final = 0xFFFFFFFF
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """What is to be stored; made by the broker from a send, a send-back or a due delayed message."""
 
     topic: str
@@ -71,7 +71,7 @@ class Message(Struct, frozen=True):
     """Commit log offset of the half message of a committed transaction."""
 
 
-class Record(Message, frozen=True, kw_only=True):
+class Record(Message, frozen=True, kw_only=True, gc=False):
     """A message as it stands in the commit log."""
 
     queue_offset: int
@@ -243,7 +243,13 @@ def _decode(data: bytes, magic: int, check_crc: bool) -> Record:
 def decode_properties(raw: bytes | str) -> dict[str, str]:
     """Read ``name 1 value 2 …``; a pair without a value or with two separators vanishes, as in 4.9 [MessageDecoder]."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
-    found: dict[str, str] = {}
+    try:
+        found = dict([pair.split(NAME_VALUE_SEPARATOR) for pair in text.split(PROPERTY_SEPARATOR)])
+        if all(found.values()):
+            return found
+    except ValueError:
+        pass  # pairs are missing or odd: one by one
+    found = {}
     for pair in text.split(PROPERTY_SEPARATOR):
         name, separator, value = pair.partition(NAME_VALUE_SEPARATOR)
         value = value.rstrip(NAME_VALUE_SEPARATOR)
@@ -254,7 +260,7 @@ def decode_properties(raw: bytes | str) -> dict[str, str]:
 
 def encode_properties(properties: Mapping[str, str]) -> str:
     """Write ``name 1 value 2 …`` without a separator at the end, as 4.9.7 does."""
-    return PROPERTY_SEPARATOR.join(f"{name}{NAME_VALUE_SEPARATOR}{value}" for name, value in properties.items())
+    return PROPERTY_SEPARATOR.join([f"{name}{NAME_VALUE_SEPARATOR}{value}" for name, value in properties.items()])
 
 
 def decode_batch(body: bytes) -> list[BatchItem]:

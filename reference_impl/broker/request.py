@@ -6,14 +6,15 @@ Must not know any code's meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from reference_impl.commands import ResponseCode
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 
 
-class Request(NamedTuple):
+class Request(Struct, frozen=True, gc=False):
     """A command with where and when it came."""
 
     now_ms: int

@@ -10,9 +10,9 @@ AbstractSendMessageProcessor.msgCheck.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
@@ -29,7 +29,7 @@ from reference_impl.commands import (
     PROPERTY_DELAY,
     PROPERTY_WAIT,
     RETRY_PREFIX,
-    SEND_V2_TO_V1,
+    SEND_V1_TO_V2,
     SYS_TRANSACTION_MASK,
     SYS_TRANSACTION_PREPARED,
     TRANS_HALF_TOPIC,
@@ -50,7 +50,7 @@ REGION_FIELDS = {"MSG_REGION": "DefaultRegion", "TRACE_ON": "true"}
 """In every answer to a send; Java clients read them."""
 
 
-class SendHeader(NamedTuple):
+class SendHeader(Struct, frozen=True, gc=False):
     """A send's header, whichever of the three codes brought it. RocketMQ: SendMessageRequestHeader."""
 
     group: str
@@ -144,33 +144,38 @@ def _stored_but(ok: Command, code: ResponseCode) -> Command:
     return replace(ok, code=code, remark=f"[{code.name}]the message is stored")
 
 
+_LONG: Final = tuple(SEND_V1_TO_V2)
+_SHORT: Final = tuple(SEND_V1_TO_V2.values())
+"""The fields' names in the order of SendMessageRequestHeaderV2, as the codes spell them."""
+
+
 def decode_send(command: Command) -> SendHeader:
     """The header of a send, from whichever code brought it. RefusalError (1) where a field is missing."""
-    fields: Mapping[str, str] = command.fields
-    if command.code not in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE):
-        fields = {SEND_V2_TO_V1.get(name, name): value for name, value in fields.items()}
-    own_limit = "maxReconsumeTimes" in fields and command.version >= VERSION_MAX_RECONSUME
+    fields = command.fields
+    long = command.code in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE)
+    (
+        group, topic, model, queues, queue_id, sys_flag, born_ms, flag_, properties, reconsume_times, _, max_reconsume,
+        batch, _,
+    ) = _LONG if long else _SHORT  # fmt: skip
+    own_limit = max_reconsume in fields and command.version >= VERSION_MAX_RECONSUME
     return SendHeader(
-        group=text(fields, "producerGroup"),
-        topic=text(fields, "topic"),
-        model=text(fields, "defaultTopic"),
-        queues=number(fields, "defaultTopicQueueNums"),
-        queue_id=number(fields, "queueId"),
-        sys_flag=number(fields, "sysFlag"),
-        born_ms=number(fields, "bornTimestamp"),
-        flag=number(fields, "flag"),
-        properties=fields.get("properties", ""),
-        reconsume_times=number(fields, "reconsumeTimes", 0),
-        max_reconsume=number(fields, "maxReconsumeTimes") if own_limit else None,
-        batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, "batch"),
+        group=text(fields, group),
+        topic=text(fields, topic),
+        model=text(fields, model),
+        queues=number(fields, queues),
+        queue_id=number(fields, queue_id),
+        sys_flag=number(fields, sys_flag),
+        born_ms=number(fields, born_ms),
+        flag=number(fields, flag_),
+        properties=fields.get(properties, ""),
+        reconsume_times=number(fields, reconsume_times, 0),
+        max_reconsume=number(fields, max_reconsume) if own_limit else None,
+        batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, batch),
     )
 
 
 def check_send(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
     """Refuse what RocketMQ refuses, in its order; the topic. ``made`` gets the effects of making a missing one."""
-    complaint = topic_complaint(header.topic)
-    if complaint is not None:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, complaint, REGION_FIELDS)
     if header.topic in NOT_ALLOWED_SEND_TOPICS:
         raise RefusalError(
             ResponseCode.NO_PERMISSION, f"Sending message to topic[{header.topic}] is forbidden.", REGION_FIELDS
@@ -201,6 +206,9 @@ def check_send(state: BrokerState, request: Request, header: SendHeader, made: l
 
 def _make_topic(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
     """A first send makes the topic, and it stays even if the send is refused after all (as in RocketMQ)."""
+    complaint = topic_complaint(header.topic)
+    if complaint is not None:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, complaint, REGION_FIELDS)
     topic = None
     if header.topic.startswith(RETRY_PREFIX):
         made += make_internal_topic(state, header.topic, 1, request.now_ms)

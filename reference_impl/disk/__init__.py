@@ -9,7 +9,7 @@ The synced record
 
 After SIGKILL the page cache survives, so a killed broker loses nothing it had written. After a power cut only what
 was synced is sure to exist. To let a test tool turn the first into the second, ``RealDisk(root, record=True)``
-appends one JSON line to ``<root>/synced.jsonl`` after each real ``fsync`` has returned and before the caller can
+appends one JSON line to ``<root>/synced.jsonl`` after each real ``fdatasync`` has returned and before the caller can
 act on it. Each line is one ``write`` of whole bytes that ends in a newline; a last line without newline is to be
 ignored. Paths are relative to the root and use ``/``.
 **For each file the last line wins.** There are four kinds of line:

@@ -5,12 +5,13 @@ docstring.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from reference_impl.disk.base import EARLIER_SUFFIX, RECORD_NAME, TEMPORARY_SUFFIX, File, check_name
 
@@ -187,7 +188,8 @@ class _RealFile:
 
     def sync(self) -> int:
         covered = self._size
-        os.fsync(self._handle)
+        # Everything but the times of the file, which no recovery needs: half the price of a full fsync.
+        os.fdatasync(self._handle)
         if not self._settled:
             self._disk.settle_name(self._name)
             self._settled = True
@@ -303,7 +305,7 @@ class _SyncedRecord:
 
 
 def _line(line: dict[str, Any]) -> bytes:
-    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+    return msgspec.json.encode(line) + b"\n"
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -311,7 +313,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         whole = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in whole]
+    return [msgspec.json.decode(line) for line in whole]
 
 
 def _sync_folder(folder: Path) -> None:

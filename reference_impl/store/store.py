@@ -54,7 +54,7 @@ _SPAN_FACTOR: Final = 4
 """Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
 
 
-class Appended(Struct, frozen=True):
+class Appended(Struct, frozen=True, gc=False):
     """Where a message was stored. Nothing here says that it is synced."""
 
     queue_offset: int

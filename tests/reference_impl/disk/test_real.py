@@ -47,7 +47,7 @@ def test_a_failing_sync_is_not_recorded(tmp_path: Path, monkeypatch: pytest.Monk
     def fail(handle: int) -> None:
         raise OSError(5, f"no disk behind {handle}")
 
-    monkeypatch.setattr(os, "fsync", fail)
+    monkeypatch.setattr(os, "fdatasync", fail)
     with pytest.raises(OSError, match="no disk"):
         file.sync()
     assert record_lines(tmp_path) == []
@@ -75,8 +75,9 @@ def test_a_new_file_is_not_recorded_before_its_folders_are_synced(
 
     file = RealDisk(tmp_path).open_file("a/b/0")
     monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "fdatasync", note)
     file.sync()
-    monkeypatch.setattr(os, "fsync", real)
+    monkeypatch.undo()
     assert synced == ["a/b/0", "a/b", "a", "."]
     assert record_lines(tmp_path) == [{"file": "a/b/0", "synced_bytes": 0}]
 
