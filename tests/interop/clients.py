@@ -1,0 +1,107 @@
+"""What the lanes of all official clients share: a reference to talk to, and where results go.
+
+A client's program is given addresses and names of features, and prints one JSON line for each feature. The results of a
+whole lane are kept in ``.cache/interop/<client>.jsonl``, of which ``table.py`` makes ``docs/interop.md``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".cache" / "interop"
+WHOLE = os.environ.get("MQCHECK_INTEROP") == "all"
+"""Whether every feature is tried, as ``tox -e interop`` does, or a handful."""
+WHOLE_REASON = "a whole lane: tox -e interop, or MQCHECK_INTEROP=all"
+SETTINGS: Mapping[str, object] = {
+    "messageDelayLevel": "1s 1s 1s 1s 1s 2s 2s 2s 2s 2s 2s 2s 2s 2s 2s 2s 2s 2s",
+    "transactionCheckInterval": 3000,
+    "transactionTimeOut": 1000,
+    "enablePropertyFilter": "true",
+    "traceTopicEnable": "true",
+}
+"""Properties of the broker: short waits, and what is off by default. A real broker takes the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Where a NameServer and a broker are."""
+
+    namesrv: str
+    broker: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one feature of one client went."""
+
+    client: str
+    feature: str
+    works: bool
+    reason: str = ""
+    """Why not; empty when it works."""
+
+
+@contextmanager
+def reference(folder: Path) -> Iterator[Cluster]:
+    """Run the reference, NameServer and broker in one process, on free ports."""
+    settings = {"namesrv.listenPort": 0, "broker.listenPort": 0, "storePathRootDir": folder / "store", **SETTINGS}
+    command = [sys.executable, "-m", "reference_impl", "all"]
+    for key, value in settings.items():
+        command += ["-p", f"{key}={value}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        try:
+            assert process.stdout is not None
+            ready = json.loads(process.stdout.readline())
+            yield Cluster(ready["namesrv"]["address"], ready["broker"]["address"])
+            assert process.poll() is None, "the reference has ended by itself"
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[Path]:
+    """A folder of the cache that one process at a time may fill."""
+    folder = CACHE / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def results_of(client: str, lines: str) -> list[Result]:
+    """Read what a client's program printed; lines that are no JSON are its libraries' chatter."""
+    found: list[Result] = []
+    for line in lines.splitlines():
+        if line.startswith('{"feature"'):
+            row: dict[str, Any] = json.loads(line)
+            found.append(Result(client, row["feature"], row["works"], row["reason"]))
+    return found
+
+
+def keep(client: str, results: Sequence[Result]) -> None:
+    """Keep the results of a whole lane."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    rows = sorted(results, key=lambda result: result.feature)
+    (CACHE / f"{client}.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def failures(results: Sequence[Result], known: Mapping[str, str]) -> list[str]:
+    """What does not work and is not known not to; and what is known not to work, but does."""
+    told = []
+    for result in results:
+        if not result.works and result.feature not in known:
+            told.append(f"{result.client} {result.feature}: {result.reason}")
+        if result.works and result.feature in known:
+            told.append(f"{result.client} {result.feature} works: take it off the list of what does not")
+    return told

@@ -1,0 +1,30 @@
+"""The table of clients and features says everything, and gives every reason."""
+
+from __future__ import annotations
+
+from clients import Result, failures, results_of
+from table import table
+
+
+def row(client: str, feature: str, reason: str = "") -> Result:
+    return Result(client, feature, not reason, reason)
+
+
+def test_each_cell_works_or_has_a_reason() -> None:
+    page = table({"a": {"x": row("a", "x"), "y": row("a", "y", "no such call")}, "b": {"x": row("b", "x")}})
+    assert "| x | ✓ | ✓ |" in page
+    assert "| y | 1 | 2 |" in page
+    assert "1. no such call\n2. not tried\n" in page
+    assert "Works: a 1 of 2, b 1 of 2." in page
+
+
+def test_chatter_is_no_result() -> None:
+    printed = 'log line\n{"feature": "x", "works": false, "reason": "why", "ms": 3}\n{}\n'
+    assert results_of("a", printed) == [Result("a", "x", False, "why")]
+
+
+def test_what_is_known_must_stay_true() -> None:
+    results = [row("a", "x"), row("a", "y", "broken"), row("a", "z", "known")]
+    told = failures(results, {"z": "known", "x": "was broken"})
+    assert told[0].startswith("a x works")
+    assert told[1:] == ["a y: broken"]
