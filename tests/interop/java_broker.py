@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,38 +74,46 @@ def java_cluster(
     version: str, home: Path, broker: Mapping[str, object] | None = None, namesrv: Mapping[str, object] | None = None
 ) -> Iterator[JavaCluster]:
     """Run a NameServer and a broker below ``home``; properties of both may be given. TimeoutError without a boot."""
-    (home / "conf").mkdir(parents=True)
-    for name in ("namesrv", "broker", "tools"):
-        (home / "conf" / f"logback_{name}.xml").write_text(_LOGBACK)
-    ns_port, port = free_port(), free_port(vip=True)
-    address = f"127.0.0.1:{ns_port}"
-    ns_properties = {
-        "listenPort": ns_port,
+    with java_namesrv(version, home, namesrv) as address, java_broker(version, home, address, broker) as found:
+        yield JavaCluster(address, found)
+
+
+@contextmanager
+def java_namesrv(version: str, home: Path, namesrv: Mapping[str, object] | None = None) -> Iterator[str]:
+    """Run a NameServer below ``home``; its address. TimeoutError without a boot."""
+    port = free_port()
+    properties = {
+        "listenPort": port,
         "kvConfigPath": home / "kvConfig.json",
         "configStorePath": home / "namesrv.properties",
     }
+    with _java(version, home, "namesrv", properties | dict(namesrv or {})):
+        yield f"127.0.0.1:{port}"
+
+
+@contextmanager
+def java_broker(version: str, home: Path, namesrv: str, broker: Mapping[str, object] | None = None) -> Iterator[str]:
+    """Run a broker below ``home``; its address. Its HA port is one above. TimeoutError without a boot."""
+    port = free_port(vip=True)
     properties = {
         "brokerName": "broker-a",
         "brokerClusterName": "DefaultCluster",
         "brokerIP1": "127.0.0.1",
         "listenPort": port,
-        "haListenPort": free_port(),
-        "namesrvAddr": address,
+        "namesrvAddr": namesrv,
         "storePathRootDir": home / "store",
         "storePathCommitLog": home / "store" / "commitlog",
         "mappedFileSizeCommitLog": 64 << 20,
     }
-    with ExitStack() as stack:
-        for role, found in (
-            ("namesrv", ns_properties | dict(namesrv or {})),
-            ("broker", properties | dict(broker or {})),
-        ):
-            stack.enter_context(_java(version, home, role, found))
-        yield JavaCluster(address, f"127.0.0.1:{port}")
+    with _java(version, home, "broker", properties | dict(broker or {})):
+        yield f"127.0.0.1:{port}"
 
 
 @contextmanager
 def _java(version: str, home: Path, role: str, properties: Mapping[str, object]) -> Iterator[None]:
+    (home / "conf").mkdir(parents=True, exist_ok=True)
+    for name in ("namesrv", "broker", "tools"):
+        (home / "conf" / f"logback_{name}.xml").write_text(_LOGBACK)
     conf = home / f"{role}.conf"
     conf.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     said = home / f"{role}.out"
