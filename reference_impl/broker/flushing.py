@@ -8,15 +8,16 @@ the slaves report; each tells the position that is covered. Must not sync or sen
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from reference_impl.commands import ResponseCode
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 
 
-class Answer(Struct):
+class Answer(Struct, gc=False):
     """What one send will be answered once nothing is waited for any more."""
 
     conn: int
@@ -26,11 +27,11 @@ class Answer(Struct):
     """Lines that it stands in."""
 
 
-class _Waiter(NamedTuple):
+class _Waiter(Struct, frozen=True, gc=False):
     position: int
     deadline_ms: int
     answer: Answer
-    late: Command
+    late: ResponseCode
 
 
 class Line(Struct):
@@ -41,9 +42,9 @@ class Line(Struct):
 
     line: deque[_Waiter] = field(default_factory=deque)
 
-    def wait(self, answer: Answer, late: Command, position: int, deadline_ms: int) -> None:
-        """Hold an answer until ``position`` (end of the record, in the log) is reached; at the deadline it becomes
-        ``late``.
+    def wait(self, answer: Answer, late: ResponseCode, position: int, deadline_ms: int) -> None:
+        """Hold an answer until ``position`` (end of the record, in the log) is reached; at the deadline its code
+        becomes ``late``.
         """
         answer.waits += 1
         self.line.append(_Waiter(position, deadline_ms, answer, late))
@@ -63,14 +64,19 @@ class Line(Struct):
         effects: list[Effect] = []
         while self.line and self.line[0].deadline_ms <= now_ms:
             waiter = self.line.popleft()
-            if waiter.late.code > waiter.answer.command.code:
-                waiter.answer.command = waiter.late
+            if waiter.late > waiter.answer.command.code:
+                waiter.answer.command = stored_but(waiter.answer.command, waiter.late)
             effects += _settled(waiter.answer)
         return effects
 
     def next_deadline_ms(self) -> int | None:
         """When the first in line gives up."""
         return self.line[0].deadline_ms if self.line else None
+
+
+def stored_but(answer: Command, code: ResponseCode) -> Command:
+    """The answer to a send that is stored, and not as safe as it should be."""
+    return replace(answer, code=code, remark=f"[{code.name}]the message is stored")
 
 
 def _settled(answer: Answer) -> list[Effect]:

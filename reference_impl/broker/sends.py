@@ -13,10 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
-from reference_impl.broker.flushing import Answer
+from reference_impl.broker.flushing import Answer, stored_but
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.request import RefusalError, Request, flag, number, text
 from reference_impl.broker.state import BrokerState, Handler
@@ -125,23 +124,19 @@ def acknowledge(
 
 def _when_safe(state: BrokerState, request: Request, answer: Answer, position: int) -> list[Effect]:
     """Let the answer wait for what the settings ask for. Source: RocketMQ CommitLog.handleDiskFlushAndHA."""
-    settings, ok = state.settings, answer.command
+    settings = state.settings
     effects: list[Effect] = []
     if settings.sync_flush:
-        late = _stored_but(ok, ResponseCode.FLUSH_DISK_TIMEOUT)
-        state.flush_line.wait(answer, late, position, request.now_ms + settings.syncFlushTimeout)
+        deadline_ms = request.now_ms + settings.syncFlushTimeout
+        state.flush_line.wait(answer, ResponseCode.FLUSH_DISK_TIMEOUT, position, deadline_ms)
         effects.append(NeedFlush(urgent=True))
     if settings.sync_master and state.master is not None:
         if state.master.usable(position):
-            late = _stored_but(ok, ResponseCode.FLUSH_SLAVE_TIMEOUT)
-            state.replica_line.wait(answer, late, position, request.now_ms + settings.slaveTimeout)
+            deadline_ms = request.now_ms + settings.slaveTimeout
+            state.replica_line.wait(answer, ResponseCode.FLUSH_SLAVE_TIMEOUT, position, deadline_ms)
         else:
-            answer.command = _stored_but(ok, ResponseCode.SLAVE_NOT_AVAILABLE)
+            answer.command = stored_but(answer.command, ResponseCode.SLAVE_NOT_AVAILABLE)
     return effects if answer.waits else [Reply(answer.conn, answer.command)]
-
-
-def _stored_but(ok: Command, code: ResponseCode) -> Command:
-    return replace(ok, code=code, remark=f"[{code.name}]the message is stored")
 
 
 _LONG: Final = tuple(SEND_V1_TO_V2)

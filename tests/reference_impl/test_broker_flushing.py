@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.broker.flushing import Answer, Line
+from reference_impl.commands import ResponseCode
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 
-OK, LATE, LATE_SLAVE = Command(code=0), Command(code=10), Command(code=12)
+OK = Command(code=0)
+LATE, LATE_SLAVE = ResponseCode.FLUSH_DISK_TIMEOUT, ResponseCode.FLUSH_SLAVE_TIMEOUT
 
 
 def codes(effects: list[Effect]) -> list[tuple[int, int]]:
