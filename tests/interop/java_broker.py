@@ -20,6 +20,8 @@ from mqcheck.links.ports import free_port
 ROOT = Path(__file__).parents[2]
 PARTS = ("client", "tools", "namesrv", "broker")
 BOOT_S = 60
+HEAP_MIB = 256, 512
+"""-Xms and -Xmx of each process."""
 _POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
 <groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>{}</dependencies></project>
 """
@@ -71,15 +73,24 @@ def jars(version: str) -> Path:
 
 @contextmanager
 def java_cluster(
-    version: str, home: Path, broker: Mapping[str, object] | None = None, namesrv: Mapping[str, object] | None = None
+    version: str,
+    home: Path,
+    broker: Mapping[str, object] | None = None,
+    namesrv: Mapping[str, object] | None = None,
+    heap_mib: tuple[int, int] = HEAP_MIB,
 ) -> Iterator[JavaCluster]:
     """Run a NameServer and a broker below ``home``; properties of both may be given. TimeoutError without a boot."""
-    with java_namesrv(version, home, namesrv) as address, java_broker(version, home, address, broker) as found:
+    with (
+        java_namesrv(version, home, namesrv, heap_mib) as address,
+        java_broker(version, home, address, broker, heap_mib) as found,
+    ):
         yield JavaCluster(address, found)
 
 
 @contextmanager
-def java_namesrv(version: str, home: Path, namesrv: Mapping[str, object] | None = None) -> Iterator[str]:
+def java_namesrv(
+    version: str, home: Path, namesrv: Mapping[str, object] | None = None, heap_mib: tuple[int, int] = HEAP_MIB
+) -> Iterator[str]:
     """Run a NameServer below ``home``; its address. TimeoutError without a boot."""
     port = free_port()
     properties = {
@@ -87,12 +98,18 @@ def java_namesrv(version: str, home: Path, namesrv: Mapping[str, object] | None 
         "kvConfigPath": home / "kvConfig.json",
         "configStorePath": home / "namesrv.properties",
     }
-    with _java(version, home, "namesrv", properties | dict(namesrv or {})):
+    with _java(version, home, "namesrv", properties | dict(namesrv or {}), heap_mib):
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
-def java_broker(version: str, home: Path, namesrv: str, broker: Mapping[str, object] | None = None) -> Iterator[str]:
+def java_broker(
+    version: str,
+    home: Path,
+    namesrv: str,
+    broker: Mapping[str, object] | None = None,
+    heap_mib: tuple[int, int] = HEAP_MIB,
+) -> Iterator[str]:
     """Run a broker below ``home``; its address. Its HA port is one above. TimeoutError without a boot."""
     port = free_port(vip=True)
     properties = {
@@ -105,12 +122,14 @@ def java_broker(version: str, home: Path, namesrv: str, broker: Mapping[str, obj
         "storePathCommitLog": home / "store" / "commitlog",
         "mappedFileSizeCommitLog": 64 << 20,
     }
-    with _java(version, home, "broker", properties | dict(broker or {})):
+    with _java(version, home, "broker", properties | dict(broker or {}), heap_mib):
         yield f"127.0.0.1:{port}"
 
 
 @contextmanager
-def _java(version: str, home: Path, role: str, properties: Mapping[str, object]) -> Iterator[None]:
+def _java(
+    version: str, home: Path, role: str, properties: Mapping[str, object], heap_mib: tuple[int, int]
+) -> Iterator[None]:
     (home / "conf").mkdir(parents=True, exist_ok=True)
     for name in ("namesrv", "broker", "tools"):
         (home / "conf" / f"logback_{name}.xml").write_text(_LOGBACK)
@@ -118,7 +137,15 @@ def _java(version: str, home: Path, role: str, properties: Mapping[str, object])
     conf.write_text("".join(f"{key}={value}\n" for key, value in properties.items()))
     said = home / f"{role}.out"
     starter = {"namesrv": "namesrv.NamesrvStartup", "broker": "broker.BrokerStartup"}[role]
-    command = ["java", "-Xms256m", "-Xmx512m", *_OPENED, "-cp", f"{jars(version)}/*", f"-Duser.home={home}"]
+    command = [
+        "java",
+        f"-Xms{heap_mib[0]}m",
+        f"-Xmx{heap_mib[1]}m",
+        *_OPENED,
+        "-cp",
+        f"{jars(version)}/*",
+        f"-Duser.home={home}",
+    ]
     with said.open("wb") as out:
         process = subprocess.Popen(
             [*command, f"org.apache.rocketmq.{starter}", "-c", str(conf)],
