@@ -21,13 +21,14 @@ import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.tools.command.MQAdminStartup;
+import org.apache.rocketmq.tools.command.SubCommand;
 
 /**
  * Runs commands of mqadmin one after another in one JVM, which also holds the clients that they ask about.
  *
  * Each line on standard input is one command, its words divided by tabs; a first word with @ is a wish of ours:
- * "@send group topic count tag", "@push group topic", "@await group count", "@close group". Each is answered by one
- * line: how it ended (done, exit, stopped after the time, error) and what it printed, in base64.
+ * "@send group topic count tag", "@push group topic", "@await group count", "@commands". Each is answered by one line:
+ * how it ended (done, exit, stopped after the time, error) and what it printed, in base64.
  */
 public class Admin {
     private static final int LIMIT_MS = Integer.getInteger("limitMs", 20000);
@@ -80,7 +81,7 @@ public class Admin {
                 if (words[0].startsWith("@")) {
                     wish(words, out);
                 } else {
-                    forgetCommands();
+                    commands().clear(); // one is good for one run: some keep clients that they have shut down
                     MQAdminStartup.main0(words, null);
                 }
             } catch (Exit exit) {
@@ -100,11 +101,10 @@ public class Admin {
         return end[0];
     }
 
-    /** A command object is good for one run: some keep clients that they have shut down. */
-    private static void forgetCommands() throws Exception {
+    private static List<?> commands() throws Exception {
         Field commands = MQAdminStartup.class.getDeclaredField("subCommandList");
         commands.setAccessible(true);
-        ((List<?>) commands.get(null)).clear();
+        return (List<?>) commands.get(null);
     }
 
     private static void wish(String[] words, PrintStream out) throws Exception {
@@ -119,14 +119,18 @@ public class Admin {
             case "@await":
                 await(words[1], Integer.parseInt(words[2]));
                 break;
-            case "@close":
-                CONSUMERS.remove(words[1]).shutdown();
+            case "@commands":
+                MQAdminStartup.initCommand();
+                for (Object command : commands()) {
+                    out.println(((SubCommand) command).commandName());
+                }
                 break;
             default:
                 throw new IllegalArgumentException(Arrays.toString(words));
         }
     }
 
+    /** Messages go to the four queues in turn, so that every run puts them into the same places. */
     private static void send(String group, String topic, int count, String tag, PrintStream out) throws Exception {
         DefaultMQProducer producer = PRODUCERS.get(group);
         if (producer == null) {
@@ -137,7 +141,8 @@ public class Admin {
         }
         for (int number = 0; number < count; number++) {
             byte[] body = ("body-" + number).getBytes(StandardCharsets.UTF_8);
-            SendResult sent = producer.send(new Message(topic, tag, "key-" + number, body));
+            Message message = new Message(topic, tag, "key-" + number, body);
+            SendResult sent = producer.send(message, (queues, asked, turn) -> queues.get((int) turn % queues.size()), number);
             out.println(sent.getMsgId() + " " + sent.getOffsetMsgId() + " " + sent.getMessageQueue().getQueueId() + " "
                 + sent.getQueueOffset());
         }
@@ -162,7 +167,7 @@ public class Admin {
         CONSUMED.put(group, consumed);
     }
 
-    /** Waits until a group has consumed so many, and its offsets have had the time to be committed. */
+    /** Waits until a group has consumed so many and has committed that. */
     private static void await(String group, int count) throws Exception {
         AtomicInteger consumed = CONSUMED.get(group);
         long end = System.currentTimeMillis() + LIMIT_MS;
@@ -174,6 +179,9 @@ public class Admin {
         if (consumed.get() < count) {
             throw new IllegalStateException(group + " consumed " + consumed.get() + " of " + count);
         }
-        new CountDownLatch(1).await(1, TimeUnit.SECONDS);
+        // The last listener returns after it has counted, and the first commit of its own would come after ten seconds.
+        new CountDownLatch(1).await(500, TimeUnit.MILLISECONDS);
+        CONSUMERS.get(group).getDefaultMQPushConsumerImpl().persistConsumerOffset();
+        new CountDownLatch(1).await(500, TimeUnit.MILLISECONDS);
     }
 }
