@@ -6,6 +6,7 @@ so that ``__main__`` and a simulation build the same node.
 
 from __future__ import annotations
 
+import contextlib
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -72,6 +73,9 @@ class BrokerNode(Struct):
     async def stop(self) -> None:
         """Stop cleanly: tables and log are on the disk, the NameServers know."""
         await self.server.stop()
+        # A full disk costs the next start some time, and nothing else.
+        with contextlib.suppress(OSError):
+            self.store.save()
         self.store.close()
 
     async def empty(self) -> None:
@@ -113,7 +117,8 @@ async def start_broker(
     planted = _planted(world, "broker")
     for bug in planted:
         disk = bug.wrap_disk(disk, world.sleep)
-    store = Store.open(disk, commit_log_file_bytes=settings.mappedFileSizeCommitLog)
+    file_bytes, indexed = settings.mappedFileSizeCommitLog, settings.messageIndexEnable
+    store = Store.open(disk, commit_log_file_bytes=file_bytes, indexed=indexed)
     served = store
     for bug in planted:
         served = bug.wrap_store(served)

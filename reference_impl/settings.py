@@ -50,24 +50,23 @@ endTransactionThreadPoolNums consumerManagerThreadPoolQueueCapacity clientManage
 sendThreadPoolQueueCapacity pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity
 queryThreadPoolQueueCapacity filterServerNums filterDataCleanTimeSpan waitTimeMillsInSendQueue
 waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue startAcceptSendRequestTimeStamp traceOn
-enableCalcFilterBitMap expectConsumerNumUseFilter maxErrorRateOfBloomFilter compressedRegister
-forceRegister registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer
-highSpeedMode commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly
-consumerFallbehindThreshold defaultQueryMaxNum aclEnable autoCreateSubscriptionGroupEnable regionId
-storePathCommitLog storePathConsumeQueue storePathIndex storeCheckpoint abortFile
-mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt bitMapLengthConsumeQueueExt
-commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed flushIntervalConsumeQueue
-cleanResourceInterval deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
+enableCalcFilterBitMap expectConsumerNumUseFilter maxErrorRateOfBloomFilter compressedRegister forceRegister
+registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer highSpeedMode
+commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold
+aclEnable autoCreateSubscriptionGroupEnable regionId storePathCommitLog storePathConsumeQueue storePathIndex
+storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt
+bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed
+flushIntervalConsumeQueue cleanResourceInterval deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
 destroyMapedFileIntervalForcibly redeleteHangedFileInterval deleteWhen diskMaxUsedSpaceRatio
 putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages commitCommitLogLeastPages
 flushLeastPagesWhenWarmMapedFile flushConsumeQueueLeastPages flushCommitLogThoroughInterval
 commitCommitLogThoroughInterval flushConsumeQueueThoroughInterval maxTransferBytesOnMessageInMemory
 maxTransferCountOnMessageInMemory maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk
-messageIndexEnable maxHashSlotNum maxIndexNum maxMsgsNumBatch messageIndexSafe cleanFileForciblyEnable
-warmMapedFileEnable debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills
-transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog
-commercialTimerCount commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue
-serverSocketBacklog writeBufferHighWaterMark writeBufferLowWaterMark traceOnEnable
+maxHashSlotNum maxIndexNum messageIndexSafe cleanFileForciblyEnable warmMapedFileEnable debugLockEnable
+duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills transientStorePoolEnable transientStorePoolSize
+fastFailIfNoBufferInStorePool enableDLegerCommitLog commercialTimerCount commercialTransCount
+commercialBigCount waitTimeMillsInTransactionQueue serverSocketBacklog writeBufferHighWaterMark
+writeBufferLowWaterMark traceOnEnable
 """
 
 IGNORED: Final = frozenset(_IGNORED_NAMES.split())
@@ -166,6 +165,12 @@ class BrokerSettings(_Common, frozen=True):
     mappedFileSizeCommitLog: int = 1_073_741_824
     """Bytes of one commit log file."""
     brokerPermission: int = 6
+    messageIndexEnable: bool = True
+    """Whether messages can be found by their keys."""
+    maxMsgsNumBatch: int = 64
+    """Most messages that one query by key is answered."""
+    defaultQueryMaxNum: int = 32
+    """Most messages that one query by unique key is answered."""
     enablePropertyFilter: bool = False
     """Whether consumers may filter by SQL92."""
     filterSupportRetry: bool = False

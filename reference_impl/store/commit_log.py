@@ -69,14 +69,15 @@ class CommitLog:
         self._sync_lock = disk.lock()
 
     @classmethod
-    def open(cls, disk: Disk, file_bytes: int, found: Callable[[Scanned], bool]) -> CommitLog:
-        """Open the log, telling ``found`` of every record in order, and make what was found durable.
+    def open(cls, disk: Disk, file_bytes: int, found: Callable[[Scanned], bool], known: int = 0) -> CommitLog:
+        """Open the log, telling ``found`` of every record from position ``known`` on in order, and make what was found
+        durable.
 
         The first record that is not valid, or that ``found`` answers with False, ends the log: it and all after it
         are removed for good. Raises ``OSError`` if that cannot be made durable.
         """
         log = cls(disk, file_bytes)
-        log._recover(found)
+        log._recover(found, known)
         log.sync()
         return log
 
@@ -231,7 +232,7 @@ class CommitLog:
         segment = segments[bisect_right([segment.start for segment in segments], position) - 1]
         segment.file.write_at(position - segment.start, data)
 
-    def _recover(self, found: Callable[[Scanned], bool]) -> None:
+    def _recover(self, found: Callable[[Scanned], bool], known: int) -> None:
         names = [name for name in self._disk.list(FOLDER) if name.removeprefix(FOLDER).isdecimal()]
         scanner = Scanner()
         for index, name in enumerate(names):
@@ -242,7 +243,7 @@ class CommitLog:
             file = self._disk.open_file(name)
             self._segments.append(_Segment(start, file))
             self._starts.append(start)
-            valid = _scan_file(file, start, scanner, found)
+            valid = _scan_file(file, start, scanner, found, min(max(0, known - start), file.size))
             self._appended = start + valid
             if valid < file.size:
                 # Later files go first: if this is interrupted, what is left still ends the log at the same place.
@@ -258,9 +259,9 @@ def _write_unsynced_again(file: File, end: int) -> None:
         file.write_at(at, file.read(at, min(_WINDOW_BYTES, end - at)))
 
 
-def _scan_file(file: File, start: int, scanner: Scanner, found: Callable[[Scanned], bool]) -> int:
-    """Number of bytes of ``file`` that are valid records."""
-    done = 0
+def _scan_file(file: File, start: int, scanner: Scanner, found: Callable[[Scanned], bool], known: int) -> int:
+    """Number of bytes of ``file`` that are valid records, of which the first ``known`` are not looked at."""
+    done = known
     window = _WINDOW_BYTES
     while done < file.size:
         buffer = memoryview(file.read(done, window))

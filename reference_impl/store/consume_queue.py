@@ -11,6 +11,7 @@ Clauses: sto-offset-dense, sto-offset-unique, sto-fifo-queue. Source: rocketmq C
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 
 from msgspec import Struct, field
 
@@ -31,6 +32,12 @@ class ConsumeQueue(Struct):
     def max_offset(self) -> int:
         """Offset that the next message gets."""
         return self.min_offset + len(self.positions)
+
+    def forget_before(self, position: int) -> None:
+        """Forget messages whose records are gone from the log; the queue begins after them."""
+        gone = bisect_left(self.positions, position)
+        del self.positions[:gone], self.sizes[:gone], self.tags_codes[:gone]
+        self.min_offset += gone
 
     def add(self, position: int, size: int, tags_code: int) -> None:
         """Take the next message in."""

@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from reference_impl.commands import SYS_BORN_HOST_V6, SYS_STORE_HOST_V6
 from reference_impl.message import BLANK_BYTES_MIN, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, java_hash
+from reference_impl.store.index import stored_hashes_of
 
 HEAD_BYTES = 76
 """Enough of a record to reach its store time with either kind of born host."""
@@ -54,6 +55,8 @@ class Scanned(NamedTuple):
     size: int
     """Bytes in the commit log; for a BLANK the bytes to skip, and ``topic`` is empty."""
     tags_code: int
+    key_hashes: tuple[int, ...] = ()
+    """Of its keys, for the index."""
 
 
 class Scanner:
@@ -104,8 +107,9 @@ class Scanner:
         (properties_bytes,) = struct.unpack_from(">H", record, properties_at - 2)
         if properties_at + properties_bytes != head.size:
             return None
-        topic = self._topic(bytes(record[topic_at : properties_at - 2]))
-        return head._replace(topic=topic, tags_code=self._tags_code(bytes(record[properties_at:])))
+        name, properties = bytes(record[topic_at : properties_at - 2]), bytes(record[properties_at:])
+        hashes = tuple(stored_hashes_of(name, properties))
+        return head._replace(topic=self._topic(name), tags_code=self._tags_code(properties), key_hashes=hashes)
 
     def _topic(self, name: bytes) -> str:
         topic = self._topics.get(name)

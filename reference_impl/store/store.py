@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from reference_impl.commands import PROPERTY_KEYS, PROPERTY_UNIQ_KEY
 from reference_impl.disk import Disk
 from reference_impl.errors import RecordError
 from reference_impl.message import (
@@ -33,16 +34,14 @@ from reference_impl.message import (
 )
 from reference_impl.store.commit_log import CommitLog
 from reference_impl.store.consume_queue import ConsumeQueue
+from reference_impl.store.index import KeyIndex, hashes_of
+from reference_impl.store.reads import READ_BYTES_MAX, Read, choose, fetch, wanted_by
 from reference_impl.store.scan import HEAD_BYTES, Scanned, Scanner, store_time
+from reference_impl.store.snapshot import NAME as SNAPSHOT
+from reference_impl.store.snapshot import Snapshot, read_snapshot, write_snapshot
 
 COMMIT_LOG_FILE_BYTES: Final = 1 << 30
 """RocketMQ's mappedFileSizeCommitLog."""
-
-READ_BYTES_MAX: Final = 262144
-"""Record bytes of one read, unless its first record alone is longer: RocketMQ's maxTransferBytesOnMessageInMemory."""
-
-SCANNED_MESSAGES_MAX: Final = 800
-"""Messages one read looks at, wanted or not: RocketMQ's maxFilterMessageCount, 16000 bytes of queue in units of 20."""
 
 TAGS_REMEMBERED_MAX: Final = 4096
 """Tags whose hash is kept; ours: hashing one again costs microseconds."""
@@ -50,8 +49,8 @@ TAGS_REMEMBERED_MAX: Final = 4096
 RECORD_BYTES_MAX: Final = 64 << 20
 """Longest record, or rest of a file, taken over from another log; ours: a message comes in a frame of 16 MiB."""
 
-_SPAN_FACTOR: Final = 4
-"""Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
+QUERIED_MAX: Final = 10_000
+"""Records one query by key looks at; ours: a key that everybody uses must not stop everything else."""
 
 
 class Appended(Struct, frozen=True, gc=False):
@@ -66,42 +65,35 @@ class Appended(Struct, frozen=True, gc=False):
     """Bytes of the record."""
 
 
-class Read(Struct, frozen=True):
-    """What a read found. RocketMQ: GetMessageResult."""
-
-    status: str
-    """RocketMQ's GetMessageStatus by name: FOUND, NO_MATCHED_MESSAGE, NO_MESSAGE_IN_QUEUE, OFFSET_TOO_SMALL,
-    OFFSET_OVERFLOW_ONE, OFFSET_OVERFLOW_BADLY."""
-    records: bytes
-    """Whole records, back to back, as a pull answers them."""
-    count: int
-    """Records in ``records``."""
-    next_offset: int
-    """Queue offset to read from next: after the last message looked at, or where the queue begins or ends."""
-    min_offset: int
-    """Queue offset of the first message there is."""
-    max_offset: int
-    """Queue offset that the next message will get."""
-
-
 class Store:
     """See the module. Made by ``Store.open``."""
 
-    def __init__(self) -> None:
+    def __init__(self, disk: Disk, indexed: bool) -> None:
+        self._disk = disk
+        self._indexed = indexed
         self._log: CommitLog
+        self._index = KeyIndex()
+        self._snapshot = False
         self._queues: dict[tuple[str, int], ConsumeQueue] = {}
         self._tags_codes: dict[str, int] = {}
         self._scanner = Scanner()
 
     @classmethod
-    def open(cls, disk: Disk, *, commit_log_file_bytes: int = COMMIT_LOG_FILE_BYTES) -> Store:
+    def open(cls, disk: Disk, *, commit_log_file_bytes: int = COMMIT_LOG_FILE_BYTES, indexed: bool = True) -> Store:
         """Open and recover: every valid record up to the first that is not; the rest of the log is removed.
 
         What was recovered is synced before this returns, so that nothing that was shown to a reader can vanish later.
-        Raises ``OSError``.
+        ``indexed``: whether messages can be found by their keys. Raises ``OSError``.
         """
-        store = cls()
-        store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in)
+        store = cls(disk, indexed)
+        known = store._resume()
+        store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in, known)
+        if store._log.appended_position < known or not store._ends_at(known):
+            # Somebody has cut or changed the log since: only the log itself counts.
+            store._log.close()
+            store._forget()
+            store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in)
+        store._drop_gone()
         return store
 
     @property
@@ -135,6 +127,7 @@ class Store:
         if queue is None:
             queue = self._queues[message.topic, message.queue_id] = ConsumeQueue()
         queue.add(at, len(data), self._tags_code(message))
+        self._enter_keys(message, at)
         return Appended(offset, at, end, len(data))
 
     def append_batch(self, messages: Sequence[Message], now_ms: int, store_host: Host) -> list[Appended]:
@@ -153,6 +146,7 @@ class Store:
             queue = self._queues.setdefault((message.topic, message.queue_id), ConsumeQueue())
             stored.append(Appended(queue.max_offset, at, at + len(data), len(data)))
             queue.add(at, len(data), self._tags_code(message))
+            self._enter_keys(message, at)
             at += len(data)
         return stored
 
@@ -236,10 +230,10 @@ class Store:
             return Read("OFFSET_OVERFLOW_ONE", b"", 0, offset, low, high)
         if offset > high:
             return Read("OFFSET_OVERFLOW_BADLY", b"", 0, high, low, high)
-        wanted = self._wanted(queue, accept, accept_properties)
-        chosen, looked_at = _choose(queue, offset - low, max_num, max_bytes, wanted)
+        wanted = wanted_by(self._log, queue, accept, accept_properties)
+        chosen, looked_at = choose(queue, offset - low, max_num, max_bytes, wanted)
         status = "FOUND" if chosen else "NO_MATCHED_MESSAGE"
-        return Read(status, self._fetch(queue, chosen), len(chosen), offset + looked_at, low, high)
+        return Read(status, fetch(self._log, queue, chosen), len(chosen), offset + looked_at, low, high)
 
     def record_at(self, physical_offset: int) -> Record | None:
         """The record that begins at a position of the commit log, or None when none does."""
@@ -251,6 +245,22 @@ class Store:
         except RecordError:
             return None
         return record if record.physical_offset == physical_offset else None
+
+    def by_key(self, topic: str, key: str, max_num: int, begin_ms: int, end_ms: int) -> list[bytes]:
+        """The latest ``max_num`` records of a topic with a key (a word of KEYS, or UNIQ_KEY) that were stored within
+        [begin_ms, end_ms], in the order of the log. Clause: sto-query-key.
+        """
+        found: list[bytes] = []
+        for looked_at, position in enumerate(self._index.find(topic, key)):
+            if len(found) >= max_num or looked_at >= QUERIED_MAX:
+                break
+            record = self.record_at(position)
+            if record is None or record.topic != topic or not begin_ms <= record.store_time_ms <= end_ms:
+                continue
+            unique, keys = record.properties.get(PROPERTY_UNIQ_KEY), record.properties.get(PROPERTY_KEYS, "")
+            if key == unique or key in keys.split():
+                found.append(self._log.read(position, record.size))
+        return found[::-1]
 
     def queues(self) -> Iterator[tuple[str, int]]:
         """All queues that have messages, as (topic, queue id), in no promised order."""
@@ -302,7 +312,19 @@ class Store:
     def empty(self) -> None:
         """Drop all messages, durably. Queue offsets begin at 0 again, positions do not (waits for a running sync)."""
         self._log.empty()
-        self._queues.clear()
+        self._forget()
+        if self._snapshot:
+            self._disk.remove(SNAPSHOT)
+            self._snapshot = False
+
+    def save(self) -> None:
+        """At a clean stop, after the last sync: write down what a start would else have to find out from the log.
+
+        Does nothing while something is not synced. Raises ``OSError``; then the next start reads the whole log.
+        """
+        if self.appended_position == self.synced_position:
+            write_snapshot(self._disk, Snapshot(self.appended_position, self._queues, self._index))
+            self._snapshot = True
 
     def close(self) -> None:
         """Close the files. Does not sync (waits for a running sync)."""
@@ -316,7 +338,44 @@ class Store:
         if queue is None or found.queue_offset != queue.max_offset:
             queue = self._queues[found.topic, found.queue_id] = ConsumeQueue(found.queue_offset)
         queue.add(found.position, found.size, found.tags_code)
+        if self._indexed:
+            self._index.add(found.key_hashes, found.position)
         return True
+
+    def _enter_keys(self, message: Message, position: int) -> None:
+        if self._indexed:
+            self._index.add(hashes_of(message.topic, message.properties), position)
+
+    def _resume(self) -> int:
+        """Take over the snapshot of a clean stop; the position up to which the log is known by it."""
+        snapshot = read_snapshot(self._disk)
+        if snapshot is None:
+            return 0
+        self._snapshot = True
+        self._queues, self._index = snapshot.queues, snapshot.index
+        return snapshot.end_position
+
+    def _ends_at(self, position: int) -> bool:
+        """Whether the last message that the snapshot knows is there, and is the last before ``position``."""
+        if not position:
+            return True
+        queues = [queue for queue in self._queues.values() if queue.positions and queue.positions[0] < position]
+        lasts = [queue.positions[bisect_left(queue.positions, position) - 1] for queue in queues]
+        if not lasts:
+            return True
+        record = self.record_at(max(lasts))
+        return record is not None and record.physical_offset + record.size <= position
+
+    def _drop_gone(self) -> None:
+        """Forget messages of files that have been removed."""
+        begin = self._log.min_position
+        for queue in self._queues.values():
+            queue.forget_before(begin)
+        self._index.forget_before(begin)
+
+    def _forget(self) -> None:
+        self._queues.clear()
+        self._index.clear()
 
     def _follows(self, found: Scanned, next_offset: int | None) -> bool:
         """Whether a record is the next of its queue, the first there is of it, or the first after its topic was
@@ -352,41 +411,8 @@ class Store:
             code = self._tags_codes[tags] = java_hash(tags)
         return code
 
-    def _wanted(
-        self,
-        queue: ConsumeQueue,
-        accept: Callable[[int], bool] | None,
-        accept_properties: Callable[[Mapping[str, str]], bool] | None,
-    ) -> Callable[[int], bool] | None:
-        """The test to put to the message at an index of a queue; None where all are wanted."""
-        if accept_properties is None:
-            return None if accept is None else lambda index: accept(queue.tags_codes[index])
-
-        def wanted(index: int) -> bool:
-            if accept is not None and not accept(queue.tags_codes[index]):
-                return False
-            record = self._log.read(queue.positions[index], queue.sizes[index])
-            return accept_properties(decode_record(record, check_crc=False).properties)
-
-        return wanted
-
     def _store_time(self, position: int) -> int:
         return store_time(self._log.read(position, HEAD_BYTES))
-
-    def _fetch(self, queue: ConsumeQueue, chosen: list[int]) -> bytes:
-        """The bytes of the chosen messages, with one read where they lie close together."""
-        spans = [(queue.positions[index], queue.sizes[index]) for index in chosen]
-        if len(spans) < 2:
-            return b"".join(self._log.read(*span) for span in spans)
-        first = spans[0][0]
-        last = spans[-1][0] + spans[-1][1]
-        wanted = sum(size for _, size in spans)
-        if last - first > _SPAN_FACTOR * wanted or last > self._log.file_end(first):
-            return b"".join(self._log.read(*span) for span in spans)
-        data = self._log.read(first, last - first)
-        if len(data) == wanted:
-            return data
-        return b"".join([data[position - first : position - first + size] for position, size in spans])
 
 
 def _may_be_cut(data: memoryview) -> bool:
@@ -395,21 +421,3 @@ def _may_be_cut(data: memoryview) -> bool:
         return True
     size, magic = peek_record(data)
     return magic in (MAGIC_V1, MAGIC_V2, MAGIC_BLANK) and len(data) < size <= RECORD_BYTES_MAX
-
-
-def _choose(
-    queue: ConsumeQueue, start: int, max_num: int, max_bytes: int, wanted: Callable[[int], bool] | None
-) -> tuple[list[int], int]:
-    """Indexes of the messages to answer, and how many were looked at."""
-    chosen: list[int] = []
-    taken = 0
-    end = min(len(queue.positions), start + SCANNED_MESSAGES_MAX)
-    for index in range(start, end):
-        size = queue.sizes[index]
-        if chosen and (len(chosen) >= max_num or taken + size > max_bytes):
-            return chosen, index - start
-        if wanted is not None and not wanted(index):
-            continue
-        chosen.append(index)
-        taken += size
-    return chosen, end - start

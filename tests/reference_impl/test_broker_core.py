@@ -17,7 +17,7 @@ from reference_impl.frame import FLAG_ONEWAY, FLAG_RESPONSE
 Bench = Any
 
 
-@pytest.mark.parametrize("code", [9999, 0, -5, 12, 400])
+@pytest.mark.parametrize("code", [9999, 0, -5, 400])
 def test_an_unknown_code_is_refused_with_its_opaque(bench: type[Bench], code: int) -> None:
     b = bench()
     answer = b.ask(code)

@@ -26,7 +26,7 @@ NEEDS_A_STATE |= {
     "invoke_broker_to_reset_offset",
     "query_consume_queue",
 }
-NEEDS_A_STATE |= {"end_transaction", "send_reply_message_v2"}
+NEEDS_A_STATE |= {"query_message", "end_transaction", "send_reply_message_v2"}
 TRANSACTIONAL = 4
 
 

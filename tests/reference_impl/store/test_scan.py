@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_impl.message import Message, decode_record, encode_blank, encode_record, java_hash
+from reference_impl.store.index import hashes_of
 from reference_impl.store.scan import HEAD_BYTES, Scanned, Scanner, store_time
 
 HOSTS = st.sampled_from([("127.0.0.1", 10911), ("::1", 10911)])
@@ -32,7 +33,8 @@ def test_finds_in_a_record_what_was_put_into_it(
     properties = more | ({} if tags is None else {"TAGS": tags}) | {"Z": "1"}
     data = encoded(Message(topic, 6, body, properties, 0, 0, 9, born), host=store)
     found = Scanner().record_at(memoryview(b"junk" + data + b"junk"), 4, 500)
-    assert found == Scanned(topic, 6, 3, 500, len(data), 0 if tags is None else java_hash(tags))
+    hashes = tuple(hashes_of(topic, properties))
+    assert found == Scanned(topic, 6, 3, 500, len(data), 0 if tags is None else java_hash(tags), hashes)
     assert store_time(data[:HEAD_BYTES]) == 777
 
 
@@ -101,5 +103,6 @@ def test_records_of_real_brokers_are_understood(golden_messages: list[dict[str, 
         found = Scanner().record_at(memoryview(data), 0, known.physical_offset)
         code = java_hash(known.properties.get("TAGS", ""))
         where = known.queue_offset, known.physical_offset
-        assert found == Scanned(known.topic, known.queue_id, *where, len(data), code)
+        hashes = tuple(hashes_of(known.topic, known.properties))
+        assert found == Scanned(known.topic, known.queue_id, *where, len(data), code, hashes)
         assert store_time(data) == known.store_time_ms

@@ -13,7 +13,7 @@ from reference_impl.disk import MemoryDisk, RealDisk
 from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
 from reference_impl.message import Message, decode_record, encode_record, java_hash, peek_record
 from reference_impl.store import Store
-from reference_impl.store.store import SCANNED_MESSAGES_MAX
+from reference_impl.store.reads import SCANNED_MESSAGES_MAX
 
 Make = Callable[..., Message]
 Bodies = Callable[[Store], dict[tuple[str, int], list[bytes]]]

@@ -1,0 +1,41 @@
+"""Which messages of a queue one read answers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference_impl.store.consume_queue import ConsumeQueue
+from reference_impl.store.reads import SCANNED_MESSAGES_MAX, choose
+
+
+def queue(sizes: list[int]) -> ConsumeQueue:
+    made, at = ConsumeQueue(), 0
+    for number, size in enumerate(sizes):
+        made.add(at, size, number % 2)
+        at += size
+    return made
+
+
+@given(
+    st.lists(st.integers(1, 50), min_size=1, max_size=60), st.integers(0, 59), st.integers(1, 40), st.integers(1, 900)
+)
+def test_a_read_stays_within_its_limits_and_answers_at_least_one(
+    sizes: list[int], start: int, max_num: int, max_bytes: int
+) -> None:
+    start = min(start, len(sizes) - 1)
+    chosen, looked_at = choose(queue(sizes), start, max_num, max_bytes, None)
+    assert chosen == list(range(start, start + looked_at)), "in order, without gaps"
+    assert 1 <= len(chosen) <= max_num
+    assert len(chosen) == 1 or sum(sizes[index] for index in chosen) <= max_bytes
+    if start + looked_at < len(sizes):
+        more = sum(sizes[start : start + looked_at + 1])
+        assert len(chosen) == max_num or more > max_bytes, "no fewer than it may"
+
+
+@pytest.mark.parametrize("count", [10, SCANNED_MESSAGES_MAX + 10])
+def test_unwanted_messages_are_looked_at_up_to_a_limit(count: int) -> None:
+    chosen, looked_at = choose(queue([1] * count), 0, 1000, 1 << 30, lambda index: index % 2 == 1)
+    assert looked_at == min(count, SCANNED_MESSAGES_MAX)
+    assert chosen == list(range(1, looked_at, 2))
