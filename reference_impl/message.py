@@ -19,7 +19,12 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from reference_impl.commands import PROPERTIES_BYTES_MAX, SYS_BORN_HOST_V6, SYS_STORE_HOST_V6
+from reference_impl.commands import (
+    PROPERTIES_BYTES_MAX,
+    SYS_BORN_HOST_V6,
+    SYS_STORE_HOST_V6,
+    SYS_TRANSACTION_PREPARED,
+)
 from reference_impl.errors import RecordError
 
 if TYPE_CHECKING:
@@ -70,6 +75,11 @@ class Message(Struct, frozen=True, gc=False):
     prepared_offset: int = 0
     """Commit log offset of the half message of a committed transaction."""
 
+    @property
+    def queued(self) -> bool:
+        """Whether it gets a place in its queue, which bears on who can see it."""
+        return is_queued(self.sys_flag)
+
 
 class Record(Message, frozen=True, kw_only=True, gc=False):
     """A message as it stands in the commit log."""
@@ -98,6 +108,13 @@ class BatchItem(Struct, frozen=True):
     flag: int
     body: bytes
     properties: dict[str, str]
+
+
+def is_queued(sys_flag: int) -> bool:
+    """Whether a message with these bits has a place in its queue. Prepared and rolled back ones (of before RocketMQ
+    4.3, when half messages were kept so) have a queue offset of 0 and are in the commit log alone.
+    """
+    return not sys_flag & SYS_TRANSACTION_PREPARED
 
 
 def body_crc(body: bytes) -> int:

@@ -9,6 +9,7 @@ TransactionalMessageBridge, EndTransactionProcessor.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from msgspec import Struct, field
@@ -21,6 +22,7 @@ from reference_impl.commands import (
     PROPERTY_REAL_QID,
     PROPERTY_REAL_TOPIC,
     PROPERTY_TAGS,
+    PROPERTY_TRAN_MSG,
     PROPERTY_WAIT,
     SYS_TRANSACTION_COMMIT,
     SYS_TRANSACTION_MASK,
@@ -82,6 +84,11 @@ class Again(Struct, frozen=True, tag=True):
 
     message: Message
     ask: bool
+
+
+def is_prepared(properties: Mapping[str, str]) -> bool:
+    """Whether a send is half of a transaction: its property says so, whatever its sysFlag says (4.9)."""
+    return properties.get(PROPERTY_TRAN_MSG, "").lower() == "true"
 
 
 def half_message(message: Message) -> Message:

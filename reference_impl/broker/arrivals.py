@@ -30,7 +30,7 @@ def store_message(state: BrokerState, message: Message, now_ms: int) -> tuple[Ap
 
     The effects belong after the producer's answer. Errors as ``Store.append``.
     """
-    level = delay_level(message) if PROPERTY_DELAY in message.properties else 0
+    level = delay_level(message) if PROPERTY_DELAY in message.properties and message.queued else 0
     if level:
         message = scheduled(message, level, len(state.schedule.levels_ms))
     return _append(state, message, now_ms)
@@ -91,7 +91,7 @@ def _save_new_topics(state: BrokerState) -> None:
 
 def arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:
     """A message is in the store; the pulls that it wakes."""
-    if not state.held.count:
+    if not state.held.count or not message.queued:
         return []
     woken = state.held.arrived(message.topic, message.queue_id, lambda: _tags_code(message), message.properties)
     return wake(state, now_ms, woken) if woken else []

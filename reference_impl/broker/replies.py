@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from reference_impl.broker.arrivals import store_message
-from reference_impl.broker.request import RefusalError, Request
+from reference_impl.broker.request import Request
 from reference_impl.broker.sends import REGION_FIELDS, SendHeader, check_send, choose_queue, decode_send, message_of
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import PROPERTY_PUSH_REPLY_TIME, PROPERTY_REPLY_TO_CLIENT, RequestCode, ResponseCode
@@ -22,39 +22,40 @@ from reference_impl.message import Message, decode_properties, encode_properties
 
 
 def send_reply(state: BrokerState, request: Request) -> list[Effect]:
-    """Push an answer to its requester and store it; answered when the requester has answered. Codes 0, 1, 16, 17."""
+    """Store an answer and push it to its requester, whose own answer ends it. Codes 0, 1 (stored too), 16, 17."""
     # DECODE
     header = decode_send(request.command)
+    properties = decode_properties(header.properties)
+    requester = properties.get(PROPERTY_REPLY_TO_CLIENT)
     # CHECK
     made: list[Effect] = []
     topic = check_send(state, request, header, made)
     queue_id = choose_queue(state, header.queue_id, topic)
-    properties = decode_properties(header.properties)
-    requester = properties.get(PROPERTY_REPLY_TO_CLIENT)
-    conn = state.members.connection_of(requester) if requester else None
-    if conn is None:
-        remark = f"push reply message fail, channel of <{requester}> not found."
-        if requester is None:
-            remark = "reply message properties[REPLY_TO_CLIENT] is null"
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, remark, _place("0", queue_id, 0))
     # APPLY
-    message = message_of(state, request, header, header.topic, queue_id, request.command.body, header.flag, properties)
+    message = message_of(request, header, header.topic, queue_id, request.command.body, header.flag, properties)
     place = _place("0", queue_id, 0)
-    woken: list[Effect] = []
     if state.settings.storeReplyMessageEnable and state.slave is None:
         stored, woken = store_message(state, message, request.now_ms)
         place = _place(offset_message_id(state.host, stored.physical_offset), queue_id, stored.queue_offset)
+        made += woken
+    conn = state.members.connection_of(requester) if requester else None
+    if conn is None:
+        # REPLY
+        remark = f"push reply message fail, channel of <{requester}> not found."
+        if requester is None:
+            remark = "reply message properties[REPLY_TO_CLIENT] is null"
+        return [*request.reply(ResponseCode.SYSTEM_ERROR, place, remark=remark), *made]
 
     def then(now_ms: int, answer: Command | None) -> list[Effect]:
         # REPLY
         if answer is not None and answer.code == ResponseCode.SUCCESS:
             return request.reply(fields=place)
-        remark = f"push reply message to {requester} fail."
+        remark = f"push reply message to {requester}fail."
         return request.reply(ResponseCode.SYSTEM_ERROR, place, remark=remark)
 
     pushed = _pushed_fields(state, request, header, message)
     code = RequestCode.PUSH_REPLY_MESSAGE_TO_CLIENT
-    return [*state.relays.ask(conn, code, pushed, message.body, request.now_ms, then), *woken, *made]
+    return [*state.relays.ask(conn, code, pushed, message.body, request.now_ms, then), *made]
 
 
 def _place(msg_id: str, queue_id: int, offset: int) -> Mapping[str, str]:

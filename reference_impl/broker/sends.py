@@ -30,7 +30,6 @@ from reference_impl.commands import (
     RETRY_PREFIX,
     SEND_V1_TO_V2,
     SYS_TRANSACTION_MASK,
-    SYS_TRANSACTION_PREPARED,
     TRANS_HALF_TOPIC,
     RequestCode,
     ResponseCode,
@@ -41,7 +40,7 @@ from reference_impl.errors import RecordError
 from reference_impl.frame import Command
 from reference_impl.message import Message, decode_batch, decode_properties, offset_message_id
 from reference_impl.store import Appended
-from reference_impl.transactions import half_message
+from reference_impl.transactions import half_message, is_prepared
 
 VERSION_MAX_RECONSUME = 121
 """Clients from 3.4.9 on may name their own limit of redeliveries; older ones get the group's."""
@@ -69,23 +68,22 @@ class SendHeader(Struct, frozen=True, gc=False):
     max_reconsume: int | None
     batch: bool
 
-    @property
-    def prepared(self) -> bool:
-        """Half of a transaction: for nobody's eyes before its producer commits it."""
-        return self.sys_flag & SYS_TRANSACTION_MASK == SYS_TRANSACTION_PREPARED
-
 
 def send(state: BrokerState, request: Request) -> list[Effect]:
     """Store one message or a batch. Codes 0, 1, 2, 10, 13, 16, 17, 26."""
     # DECODE
     header = decode_send(request.command)
+    properties = decode_properties(header.properties)
+    waits = properties.get(PROPERTY_WAIT) != "false"
+    prepared = not header.batch and is_prepared(properties)
     # CHECK
     made: list[Effect] = []
     topic = check_send(state, request, header, made)
     queue_id = choose_queue(state, header.queue_id, topic)
     target, target_queue, dead = _final_topic(state, request, header, queue_id)
-    messages = _messages(state, request, header, target, target_queue)
-    if header.prepared:
+    messages = _messages(state, request, header, target, target_queue, properties)
+    if prepared:
+        _check_prepared(state)
         made += make_internal_topic(state, TRANS_HALF_TOPIC, 1, request.now_ms)
         messages = [half_message(message) for message in messages]
     # APPLY
@@ -98,7 +96,6 @@ def send(state: BrokerState, request: Request) -> list[Effect]:
         stored = [one]
     state.statistics.put(header.topic, len(stored), stored[-1].end_position - stored[0].physical_offset)
     # REPLY
-    waits = messages[0].properties.get(PROPERTY_WAIT) != "false"
     return [*acknowledge(state, request, stored, target_queue, waits), *woken, *made]
 
 
@@ -186,17 +183,19 @@ def check_send(state: BrokerState, request: Request, header: SendHeader, made: l
         host, port = request.peer
         raise RefusalError(
             ResponseCode.SYSTEM_ERROR,
-            f"request queueId[{header.queue_id}] is illegal, TopicConfig [topicName={topic.name}, "
-            f"readQueueNums={topic.read_queues}, writeQueueNums={topic.write_queues}] Producer: {host}:{port}",
+            f"request queueId[{header.queue_id}] is illegal, {topic} Producer: {host}:{port}",
             REGION_FIELDS,
         )
-    if header.prepared and state.settings.rejectTransactionMessage:
+    return topic
+
+
+def _check_prepared(state: BrokerState) -> None:
+    if state.settings.rejectTransactionMessage:
         raise RefusalError(
             ResponseCode.NO_PERMISSION,
             f"the broker[{state.settings.brokerIP1}] sending transaction message is forbidden",
             REGION_FIELDS,
         )
-    return topic
 
 
 def _make_topic(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
@@ -204,15 +203,13 @@ def _make_topic(state: BrokerState, request: Request, header: SendHeader, made: 
     complaint = topic_complaint(header.topic)
     if complaint is not None:
         raise RefusalError(ResponseCode.SYSTEM_ERROR, complaint, REGION_FIELDS)
-    topic = None
-    if header.topic.startswith(RETRY_PREFIX):
+    topic = state.topics.create_by_send(header.topic, header.model, header.queues, request.now_ms)
+    if topic is not None:
+        save_topics(state)
+        made += state.registrar.register(state.topics)
+    elif header.topic.startswith(RETRY_PREFIX):
         made += make_internal_topic(state, header.topic, 1, request.now_ms)
         topic = state.topics.get(header.topic)
-    else:
-        topic = state.topics.create_by_send(header.topic, header.model, header.queues, request.now_ms)
-        if topic is not None:
-            save_topics(state)
-            made += state.registrar.register(state.topics)
     if topic is None:
         raise RefusalError(
             ResponseCode.TOPIC_NOT_EXIST,
@@ -246,31 +243,35 @@ def _final_topic(state: BrokerState, request: Request, header: SendHeader, queue
     return header.topic, queue_id, False
 
 
-def _messages(state: BrokerState, request: Request, header: SendHeader, topic: str, queue_id: int) -> list[Message]:
-    """The messages to store. RefusalError (13) where body, properties or the batch are against the rules."""
-    properties = decode_properties(header.properties)
+def _messages(
+    state: BrokerState, request: Request, header: SendHeader, topic: str, queue_id: int, properties: dict[str, str]
+) -> list[Message]:
+    """The messages to store, with the broker's property added to the producer's (which are changed).
+
+    RefusalError (13) where body, properties or the batch are against the rules.
+    """
     body = request.command.body
     if len(body) > state.settings.maxMessageSize or len(header.properties.encode()) > PROPERTIES_BYTES_MAX:
-        raise _too_large(state)
+        raise _illegal(state)
+    properties[PROPERTY_CLUSTER] = state.settings.brokerClusterName
     if not header.batch:
-        return [message_of(state, request, header, topic, queue_id, body, header.flag, properties)]
+        # 4.9 stores no WAIT, but where it adds further properties: to delayed and to half messages.
+        if PROPERTY_WAIT in properties and PROPERTY_DELAY not in properties and not is_prepared(properties):
+            del properties[PROPERTY_WAIT]
+        return [message_of(request, header, topic, queue_id, body, header.flag, properties)]
     try:
         items = decode_batch(body)
     except RecordError as error:
         raise RefusalError(ResponseCode.MESSAGE_ILLEGAL, str(error), REGION_FIELDS) from error
-    if header.prepared or not items or any(PROPERTY_DELAY in item.properties for item in items):
-        raise RefusalError(
-            ResponseCode.MESSAGE_ILLEGAL,
-            "the message is illegal: a batch holds at least one message, none of them delayed or in a transaction",
-            REGION_FIELDS,
-        )
+    if header.sys_flag & SYS_TRANSACTION_MASK or PROPERTY_DELAY in properties or not items:
+        raise _illegal(state)
     return [
-        message_of(state, request, header, topic, queue_id, item.body, item.flag, {**item.properties, **properties})
+        message_of(request, header, topic, queue_id, item.body, item.flag, {**item.properties, **properties})
         for item in items
     ]
 
 
-def _too_large(state: BrokerState) -> RefusalError:
+def _illegal(state: BrokerState) -> RefusalError:
     return RefusalError(
         ResponseCode.MESSAGE_ILLEGAL,
         "the message is illegal, maybe msg body or properties length not matched. "
@@ -280,7 +281,6 @@ def _too_large(state: BrokerState) -> RefusalError:
 
 
 def message_of(
-    state: BrokerState,
     request: Request,
     header: SendHeader,
     topic: str,
@@ -289,11 +289,7 @@ def message_of(
     flag_: int,
     properties: dict[str, str],
 ) -> Message:
-    """A message as it is stored, with the broker's properties added to the producer's (which are changed)."""
-    # 4.9 adds CLUSTER and takes WAIT away where it says what is the rule anyway, but for half messages.
-    properties[PROPERTY_CLUSTER] = state.settings.brokerClusterName
-    if properties.get(PROPERTY_WAIT) == "true" and not header.prepared:
-        del properties[PROPERTY_WAIT]
+    """A message as it is stored; a batch has several of one header."""
     return Message(
         topic=topic,
         queue_id=queue_id,

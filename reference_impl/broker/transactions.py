@@ -91,7 +91,7 @@ def end_transaction(state: BrokerState, request: Request) -> list[Effect]:
 
 
 def resume_check(state: BrokerState, request: Request) -> list[Effect]:
-    """323: a half message that was given up is asked about again, from the first check on. Codes 0, 1."""
+    """323: a half message, given up as a rule, is asked about again, from the first check on. Codes 0, 1."""
     # DECODE
     try:
         _, position = decode_offset_message_id(text(request.command.fields, "msgId"))
@@ -99,9 +99,9 @@ def resume_check(state: BrokerState, request: Request) -> list[Effect]:
         raise RefusalError(ResponseCode.SYSTEM_ERROR, str(error)) from error
     # CHECK
     record = state.store.record_at(position)
-    if record is None or record.topic != TRANS_CHECK_MAX_TIME_TOPIC:
+    if record is None or record.topic not in (TRANS_CHECK_MAX_TIME_TOPIC, TRANS_HALF_TOPIC):
         raise RefusalError(
-            ResponseCode.SYSTEM_ERROR, f"Put message back to {TRANS_HALF_TOPIC} failed: no given up message there."
+            ResponseCode.SYSTEM_ERROR, f"Put message back to {TRANS_HALF_TOPIC} failed: no half message there."
         )
     # APPLY
     properties = {**record.properties, PROPERTY_CHECK_TIMES: "0"}

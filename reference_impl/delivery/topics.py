@@ -33,6 +33,7 @@ _TOPIC_PATTERN = re.compile(r"[%|a-zA-Z0-9_-]+")
 SYSTEM_PREFIX = "rmq_sys_"
 BENCHMARK_QUEUES = 1024
 """Queues of BenchmarkTest."""
+_PERM_LETTERS = (("R", PERM_READ), ("W", PERM_WRITE), ("X", PERM_INHERIT))
 SCHEDULE_QUEUES = 18
 """Queues of the schedule topic: one per delay level of the default ladder; a longer ladder adds queues."""
 
@@ -47,6 +48,15 @@ class TopicConfig(Struct, frozen=True):
     """Bit mask: 4 read, 2 write, 1 inherit (may stand model for topics created on first use)."""
     sys_flag: int = 0
     order: bool = False
+
+    def __str__(self) -> str:
+        """In RocketMQ's words; remarks quote it."""
+        perm = "".join(letter if self.perm & bit else "-" for letter, bit in _PERM_LETTERS)
+        return (
+            f"TopicConfig [topicName={self.name}, readQueueNums={self.read_queues}, "
+            f"writeQueueNums={self.write_queues}, perm={perm}, topicFilterType=SINGLE_TAG, "
+            f"topicSysFlag={self.sys_flag}, order={str(self.order).lower()}]"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """RocketMQ's JSON shape."""

@@ -26,7 +26,7 @@ import zlib
 from typing import NamedTuple
 
 from reference_impl.commands import SYS_BORN_HOST_V6, SYS_STORE_HOST_V6
-from reference_impl.message import BLANK_BYTES_MIN, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, java_hash
+from reference_impl.message import BLANK_BYTES_MIN, MAGIC_BLANK, MAGIC_V1, MAGIC_V2, is_queued, java_hash
 from reference_impl.store.index import stored_hashes_of
 
 HEAD_BYTES = 76
@@ -57,6 +57,8 @@ class Scanned(NamedTuple):
     tags_code: int
     key_hashes: tuple[int, ...] = ()
     """Of its keys, for the index."""
+    queued: bool = True
+    """Whether it has a place in its queue."""
 
 
 class Scanner:
@@ -85,10 +87,9 @@ class Scanner:
         _, _, checksum, queue_id, queue_offset, own_position, sys_flag = _HEAD.unpack_from(record)
         if own_position != position or queue_offset < 0 or queue_id < 0:
             return None
+        head = Scanned("", queue_id, queue_offset, position, size, 0, queued=is_queued(sys_flag))
         try:
-            return self._variable_part(
-                record, checksum, Scanned("", queue_id, queue_offset, position, size, 0), sys_flag
-            )
+            return self._variable_part(record, checksum, head, sys_flag)
         except (struct.error, IndexError, UnicodeDecodeError):
             return None
 

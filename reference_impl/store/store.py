@@ -113,7 +113,8 @@ class Store:
         ``OSError``; nothing is stored then and no queue offset is used up.
         """
         queue = self._queues.get((message.topic, message.queue_id))
-        offset = 0 if queue is None else queue.max_offset
+        queued = message.queued
+        offset = queue.max_offset if queued and queue is not None else 0
         position = self._log.appended_position
         data = encode_record(
             message, queue_offset=offset, physical_offset=position, store_time_ms=now_ms, store_host=store_host
@@ -124,10 +125,11 @@ class Store:
                 message, queue_offset=offset, physical_offset=at, store_time_ms=now_ms, store_host=store_host
             )
         end = self._log.append(data)
-        if queue is None:
-            queue = self._queues[message.topic, message.queue_id] = ConsumeQueue()
-        queue.add(at, len(data), self._tags_code(message))
-        self._enter_keys(message, at)
+        if queued:
+            if queue is None:
+                queue = self._queues[message.topic, message.queue_id] = ConsumeQueue()
+            queue.add(at, len(data), self._tags_code(message))
+            self._enter_keys(message, at)
         return Appended(offset, at, end, len(data))
 
     def append_batch(self, messages: Sequence[Message], now_ms: int, store_host: Host) -> list[Appended]:
@@ -199,7 +201,8 @@ class Store:
                     f"record at {position + at} has offset {record.queue_offset} of {record.topic}:{record.queue_id}, "
                     f"which ends at {self.max_offset(*key)}"
                 )
-            offsets[key] = record.queue_offset + 1
+            if record.queued:
+                offsets[key] = record.queue_offset + 1
             records.append(record)
             at += record.size
         return records
@@ -332,6 +335,8 @@ class Store:
 
     def _take_in(self, found: Scanned) -> bool:
         """Enter a recovered or copied record into its queue; False if its offset is not the queue's next one."""
+        if not found.queued:
+            return True
         if not self._follows(found, None):
             return False
         queue = self._queues.get((found.topic, found.queue_id))
@@ -378,8 +383,8 @@ class Store:
         self._index.clear()
 
     def _follows(self, found: Scanned, next_offset: int | None) -> bool:
-        """Whether a record is the next of its queue, the first there is of it, or the first after its topic was
-        deleted and made anew (which RocketMQ begins at 0).
+        """Whether a record is the next of its queue, the first there is of it, the first after its topic was
+        deleted and made anew (which RocketMQ begins at 0), or one that is in no queue (0 too).
         """
         if next_offset is None:
             queue = self._queues.get((found.topic, found.queue_id))

@@ -15,7 +15,13 @@ REQUESTER, REPLIER = 1, 2
 
 def begin_reply(b: Bench, code: int = 325, **properties: str) -> int:
     """The replier sends its answer to the broker."""
-    kept = {"MSG_TYPE": "reply", "REPLY_TO_CLIENT": "r", "CORRELATION_ID": "c-1", "UNIQ_KEY": "u"} | properties
+    kept = {
+        "MSG_TYPE": "reply",
+        "REPLY_TO_CLIENT": "r",
+        "CORRELATION_ID": "c-1",
+        "UNIQ_KEY": "u",
+        "WAIT": "true",
+    } | properties
     fields = b.send_fields(TOPIC, properties={name: value for name, value in kept.items() if value})
     if code == 324:
         names = {"a": "producerGroup", "b": "topic", "c": "defaultTopic", "d": "defaultTopicQueueNums", "e": "queueId"}
@@ -40,14 +46,17 @@ def test_an_answer_reaches_the_requester_and_then_its_sender_hears(bench: type[B
     assert (conn, pushed.code, pushed.body, pushed.is_oneway) == (REQUESTER, 326, b"answer", False)
     assert (pushed.fields["topic"], pushed.fields["bornHost"]) == (TOPIC, "10.0.0.2:4002")
     told = decode_properties(pushed.fields["properties"])
-    assert told["CORRELATION_ID"] == "c-1"
+    assert (told["CORRELATION_ID"], told["WAIT"]) == ("c-1", "true")
+    assert "CLUSTER" not in told, "the answer is passed on as it came"
     assert told["PUSH_REPLY_TIME"] == pushed.fields["storeTimestamp"] == str(b.now_ms)
     assert b.answer(opaque, REPLIER) is None, "not before the requester has it"
     b.carry(b.core.request(b.now_ms, REQUESTER, ("10.0.0.1", 1), pushed.reply(0)))
     answer = b.answer(opaque, REPLIER)
     assert (answer.code, answer.fields["queueId"], answer.fields["queueOffset"]) == (0, "0", "0")
     assert answer.fields["MSG_REGION"] == "DefaultRegion"
-    assert b.records(TOPIC)[0].offset_message_id == answer.fields["msgId"]
+    (record,) = b.records(TOPIC)
+    assert record.offset_message_id == answer.fields["msgId"]
+    assert record.properties == {name: value for name, value in told.items() if name != "PUSH_REPLY_TIME"}
 
 
 @pytest.mark.parametrize("how", ["refuses", "is silent", "goes"])
@@ -64,17 +73,17 @@ def test_a_requester_that_does_not_take_it(bench: type[Bench], how: str) -> None
     else:
         b.close(REQUESTER)
     answer = b.answer(opaque, REPLIER)
-    assert (answer.code, answer.remark) == (1, "push reply message to r fail.")
+    assert (answer.code, answer.remark) == (1, "push reply message to rfail.")
 
 
 @pytest.mark.parametrize(("client", "remark"), [("", "properties[REPLY_TO_CLIENT] is null"), ("x", "channel of <x>")])
-def test_nobody_to_reply_to(bench: type[Bench], client: str, remark: str) -> None:
+def test_an_answer_to_nobody_is_stored_as_in_rocketmq(bench: type[Bench], client: str, remark: str) -> None:
     b = requester(bench)
     answer = b.answer(begin_reply(b, REPLY_TO_CLIENT=client), REPLIER)
     assert answer.code == 1
     assert remark in answer.remark
     assert b.pushed == []
-    assert b.records(TOPIC) == []
+    assert [record.offset_message_id for record in b.records(TOPIC)] == [answer.fields["msgId"]]
 
 
 def test_storing_answers_can_be_switched_off(bench: type[Bench]) -> None:

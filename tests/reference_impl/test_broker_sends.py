@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -66,7 +67,7 @@ def test_a_batch_is_stored_together(bench: type[Bench]) -> None:
     assert [decode_offset_message_id(one)[1] for one in ids] == [record.physical_offset for record in records]
 
 
-@pytest.mark.parametrize("body", [b"", b"\x00\x00", encode_batch([BatchItem(0, b"x", {"DELAY": "1"})])])
+@pytest.mark.parametrize("body", [b"", b"\x00\x00"])
 def test_a_bad_batch_is_refused_whole(bench: type[Bench], body: bytes) -> None:
     b = bench()
     assert b.ask(320, b.send_fields("T"), body).code == 13
@@ -110,6 +111,83 @@ def test_the_largest_body_and_one_byte_more(bench: type[Bench]) -> None:
     assert b.send("T", b"x" * 1001).code == 13
     assert b.send("T", b"").code == 0
     assert [len(body) for body in b.bodies("T")] == [1000, 0]
+
+
+@pytest.mark.parametrize("more", [{"f": 4}, {"f": 8}, {"f": 12}, {"properties": {"DELAY": "1"}}])
+def test_a_batch_is_neither_delayed_nor_in_a_transaction(bench: type[Bench], more: dict[str, Any]) -> None:
+    b = bench()
+    assert b.ask(320, b.send_fields("T", **more), encode_batch([BatchItem(0, b"x", {})])).code == 13
+    assert b.records("T") == []
+
+
+def test_what_one_message_of_a_batch_says_of_delays_and_transactions_is_nothing(bench: type[Bench]) -> None:
+    b = bench()
+    said = {"DELAY": "1", "TRAN_MSG": "true", "WAIT": "true"}
+    assert b.ask(320, b.send_fields("T"), encode_batch([BatchItem(0, b"x", said)])).code == 0
+    assert b.records("T")[0].properties == said | {"CLUSTER": "DefaultCluster"}
+
+
+@pytest.mark.parametrize("wait", ["true", "false", "maybe"])
+def test_wait_is_stored_where_the_broker_adds_properties(bench: type[Bench], wait: str) -> None:
+    b = bench()
+    b.send("T", properties={"WAIT": wait})
+    b.send("T", properties={"WAIT": wait, "DELAY": "1"})
+    assert "WAIT" not in b.records("T")[0].properties
+    assert b.records("SCHEDULE_TOPIC_XXXX")[0].properties["WAIT"] == wait
+
+
+@pytest.mark.parametrize("flag", [0x1, 0x101, 0x201, 0x301])
+def test_a_compressed_body_is_stored_as_it_came(bench: type[Bench], flag: int) -> None:
+    b = bench()
+    body = zlib.compress(b"x" * 5000)
+    b.send("T", body, f=flag)
+    b.heartbeat(1, "G")
+    (record,) = b.records("T")
+    assert (record.body, record.sys_flag, record.crc) == (body, flag, zlib.crc32(body) & 0x7FFFFFFF)
+    back = {"offset": record.physical_offset, "group": "G", "delayLevel": 1, "originTopic": "T", "originMsgId": ""}
+    assert b.ask(36, back).code == 0
+    b.advance(1000)
+    (again,) = b.records("%RETRY%G")
+    assert (again.body, again.sys_flag) == (body, flag)
+
+
+def test_bits_that_say_how_hosts_are_stored_are_the_brokers(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T", b"x", f=0x30)
+    assert b.records("T")[0].sys_flag == 0
+
+
+@pytest.mark.parametrize("flag", [4, 12])
+def test_a_message_that_only_its_bits_call_prepared_is_in_no_queue(bench: type[Bench], flag: int) -> None:
+    b = bench()
+    b.send("T", b"before")
+    held = b.begin(11, b.pull_fields("T", 0, 1, sysFlag=6), conn=2)
+    answer = b.send("T", b"odd", f=flag, properties={"DELAY": "1"})
+    assert (answer.code, answer.fields["queueOffset"]) == (0, "0")
+    assert b.answer(held, 2) is None
+    _, position = decode_offset_message_id(answer.fields["msgId"])
+    assert b.store.record_at(position).sys_flag == flag
+    assert b.send("T", b"after").fields["queueOffset"] == "1"
+    b.flush()
+    b.restart()
+    assert b.bodies("T") == [b"before", b"after"]
+    assert b.store.max_offset("SCHEDULE_TOPIC_XXXX", 0) == 0
+
+
+def test_a_queue_that_is_not_there_is_refused_with_the_whole_topic(bench: type[Bench]) -> None:
+    b = bench()
+    topic = "TopicConfig [topicName=T, readQueueNums=4, writeQueueNums=4, perm=RW-, topicFilterType=SINGLE_TAG, "
+    remark = f"request queueId[4] is illegal, {topic}topicSysFlag=0, order=false] Producer: 10.0.0.1:4001"
+    assert b.send("T", queue=4).remark == remark
+
+
+def test_a_first_send_makes_a_retry_topic_like_any_other(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("%RETRY%G", d=3)
+    assert b.broker.state.topics.get("%RETRY%G").write_queues == 3
+    b = bench(autoCreateTopicEnable=False)
+    b.send("%RETRY%G", d=3)
+    assert b.broker.state.topics.get("%RETRY%G").write_queues == 1
 
 
 def test_auto_create_off(bench: type[Bench]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -55,6 +56,37 @@ def test_a_half_message_is_hidden_and_answered_as_if_stored(bench: type[Bench]) 
     assert half.properties["REAL_QID"] == "1"
     assert half.properties["WAIT"] == "true"
     assert b.pull(HALF).code == 0, "readable by its internal name, as in RocketMQ"
+
+
+@pytest.mark.parametrize("flag", [0, 4, 8, 12, 0x305])
+@pytest.mark.parametrize("said", ["true", "TRUE", "false", ""])
+def test_the_property_makes_it_a_half_message_whatever_the_bits_say(bench: type[Bench], flag: int, said: str) -> None:
+    b = bench()
+    b.send("T", b"half", queue=1, f=flag, properties={"PGROUP": "P", "TRAN_MSG": said})
+    prepared = said.lower() == "true"
+    assert [record.sys_flag for record in b.records(HALF)] == ([flag & ~12] if prepared else [])
+    queued = not prepared and not flag & 4
+    assert [record.sys_flag for record in b.records("T", 1)] == ([flag] if queued else [])
+
+
+def test_a_compressed_body_stays_compressed(bench: type[Bench]) -> None:
+    b = bench()
+    body = zlib.compress(b"x" * 5000)
+    b.send("T", body, queue=1, f=0x305, properties={"PGROUP": "P", "TRAN_MSG": "true"})
+    end(b, b.records(HALF)[0], COMMIT)
+    (message,) = b.records("T", 1)
+    assert (message.body, message.sys_flag) == (body, 0x309)
+
+
+def test_a_settled_message_can_be_asked_about_again(bench: type[Bench]) -> None:
+    b = bench()
+    produce(b)
+    prepare(b)
+    (half,) = b.records(HALF)
+    end(b, half, ROLLBACK)
+    assert b.ask(323, {"msgId": half.offset_message_id}).code == 0
+    b.advance(60_000)
+    assert [command.fields["msgId"] for command in checks(b)] == ["u1"]
 
 
 def test_a_commit_makes_it_a_message(bench: type[Bench]) -> None:
@@ -269,11 +301,11 @@ def test_a_given_up_message_can_be_resumed(bench: type[Bench]) -> None:
     assert decode_record(command.body).properties["TRANSACTION_CHECK_TIMES"] == "1"
 
 
-@pytest.mark.parametrize("wanted", ["", "zz", "half"])
-def test_only_given_up_messages_are_resumed(bench: type[Bench], wanted: str) -> None:
+@pytest.mark.parametrize("wanted", ["", "zz", "plain"])
+def test_only_half_messages_are_resumed(bench: type[Bench], wanted: str) -> None:
     b = bench()
     prepare(b)
-    msg_id = b.records(HALF)[0].offset_message_id if wanted == "half" else wanted
+    msg_id = b.send("T").fields["msgId"] if wanted == "plain" else wanted
     assert b.ask(323, {"msgId": msg_id}).code == 1
     assert len(b.records(HALF)) == 1
 

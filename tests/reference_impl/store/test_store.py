@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from reference_impl.disk import MemoryDisk, RealDisk
 from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
@@ -283,3 +284,22 @@ def test_a_copy_waits_for_the_disk_too(make_message: Make, monkeypatch: Any) -> 
     with pytest.raises(StoreBusyError):
         copy.take_over(copy_of(master))
     assert copy.appended_position == 0
+
+
+@pytest.mark.parametrize("sys_flag", [4, 12])
+def test_prepared_and_rolled_back_messages_are_in_the_log_alone(
+    make_message: Make, read_bodies: Bodies, sys_flag: int
+) -> None:
+    disk, copy = MemoryDisk(), Store.open(MemoryDisk())
+    store = Store.open(disk)
+    for number in range(2):
+        store.append(make_message(b"%d" % number), 1, HOST)
+        odd = store.append(replace(make_message(b"odd"), sys_flag=sys_flag), 1, HOST)
+        assert odd.queue_offset == 0
+        found = store.record_at(odd.physical_offset)
+        assert found is not None
+        assert (found.body, found.sys_flag) == (b"odd", sys_flag)
+    store.append(replace(make_message(topic="odd"), sys_flag=sys_flag), 1, HOST)
+    copy.take_over(copy_of(store))
+    expected = {("orders", 0): [b"0", b"1"]}
+    assert read_bodies(store) == read_bodies(copy) == read_bodies(Store.open(disk)) == expected
