@@ -60,7 +60,8 @@ class MemoryDisk:
         for name, image in list(self._images.items()):
             kept = bytearray() if image.durable is None else image.durable
             before = len(image.cached)
-            if torn and image.dirty and before > len(kept):  # a replaced file is whole in either version
+            # A replaced file is whole in either version, and a file that was never synced has no name on the disk.
+            if torn and image.dirty and image.durable is not None and before > len(kept):
                 kept += image.cached[len(kept) : rng.randint(len(kept), before)]
             lost += max(0, before - len(kept))
             if image.durable is None and not kept:

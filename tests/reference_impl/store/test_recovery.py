@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reference_impl.disk import Disk, MemoryDisk, RealDisk
@@ -64,6 +64,7 @@ def append(store: Store, model: Model, kind: str, queue_id: int, number: int) ->
 
 
 @given(steps=STEPS)
+@example(steps=[("batch", 1, 4), ("batch", 1, 4), ("fail", 0, 0), ("torn", 0, 0)])
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_history_in_memory(steps: list[tuple[str, int, int]], read_bodies: Bodies) -> None:
     disk, model = MemoryDisk(), Model()
