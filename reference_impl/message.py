@@ -135,6 +135,11 @@ def pack_host(host: str) -> bytes:
 
 
 @lru_cache(maxsize=1024)
+def _topic_bytes(topic: str) -> bytes:
+    return topic.encode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1024)
 def _unpack_host(packed: bytes) -> str:
     return str(ipaddress.ip_address(packed))
 
@@ -161,7 +166,7 @@ def encode_record(
     Raises RecordError when topic or properties are longer than their length fields can say.
     """
     packed = encode_properties(message.properties).encode("utf-8", "replace") if properties is None else properties
-    topic = message.topic.encode("utf-8", "replace")
+    topic = _topic_bytes(message.topic)
     if len(packed) > PROPERTIES_BYTES_MAX:
         raise RecordError(f"properties of {len(packed)} B; at most {PROPERTIES_BYTES_MAX} B fit a record: send fewer")
     if len(topic) > PROPERTIES_BYTES_MAX:
@@ -318,7 +323,12 @@ def encode_batch(items: list[BatchItem]) -> bytes:
 
 def offset_message_id(host: Host, physical_offset: int) -> str:
     """The server's id of a record: address, port and commit log offset in upper-case hex [createMessageId]."""
-    return (pack_host(host[0]) + struct.pack(">iq", host[1], physical_offset)).hex().upper()
+    return f"{_hex_host(host)}{physical_offset:016X}"
+
+
+@lru_cache(maxsize=1024)
+def _hex_host(host: Host) -> str:
+    return (pack_host(host[0]) + _INT.pack(host[1])).hex().upper()
 
 
 def decode_offset_message_id(text: str) -> tuple[Host, int]:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
 from reference_impl.broker.flushing import Answer, stored_but
 from reference_impl.broker.persistence import save_topics
-from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.request import RefusalError, Request, flag
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
@@ -105,9 +105,8 @@ def acknowledge(
     """Answer where the messages are: under SYNC_FLUSH once they are on the disk, under SYNC_MASTER once they are on a
     slave, unless the message says WAIT=false.
     """
-    ids = [offset_message_id(state.host, one.physical_offset) for one in stored]
     fields = {
-        "msgId": ",".join(ids),
+        "msgId": ",".join([offset_message_id(state.host, one.physical_offset) for one in stored]),
         "queueId": str(queue_id),
         "queueOffset": str(stored[0].queue_offset),
         **REGION_FIELDS,
@@ -150,20 +149,25 @@ def decode_send(command: Command) -> SendHeader:
         batch, _,
     ) = _LONG if long else _SHORT  # fmt: skip
     own_limit = max_reconsume in fields and command.version >= VERSION_MAX_RECONSUME
-    return SendHeader(
-        group=text(fields, group),
-        topic=text(fields, topic),
-        model=text(fields, model),
-        queues=number(fields, queues),
-        queue_id=number(fields, queue_id),
-        sys_flag=number(fields, sys_flag),
-        born_ms=number(fields, born_ms),
-        flag=number(fields, flag_),
-        properties=fields.get(properties, ""),
-        reconsume_times=number(fields, reconsume_times, 0),
-        max_reconsume=number(fields, max_reconsume) if own_limit else None,
-        batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, batch),
-    )
+    try:
+        return SendHeader(
+            group=fields[group],
+            topic=fields[topic],
+            model=fields[model],
+            queues=int(fields[queues]),
+            queue_id=int(fields[queue_id]),
+            sys_flag=int(fields[sys_flag]),
+            born_ms=int(fields[born_ms]),
+            flag=int(fields[flag_]),
+            properties=fields.get(properties, ""),
+            reconsume_times=int(fields.get(reconsume_times, 0)),
+            max_reconsume=int(fields[max_reconsume]) if own_limit else None,
+            batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, batch),
+        )
+    except KeyError as error:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the custom field <{error.args[0]}> is null") from None
+    except ValueError as error:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"a custom field is not a number: {error}") from None
 
 
 def check_send(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:
