@@ -56,17 +56,16 @@ commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly cons
 aclEnable autoCreateSubscriptionGroupEnable regionId storePathCommitLog storePathConsumeQueue storePathIndex
 storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt
 bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed
-flushIntervalConsumeQueue cleanResourceInterval deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
-destroyMapedFileIntervalForcibly redeleteHangedFileInterval deleteWhen diskMaxUsedSpaceRatio
-putMsgIndexHightWater checkCRCOnRecover flushCommitLogLeastPages commitCommitLogLeastPages
-flushLeastPagesWhenWarmMapedFile flushConsumeQueueLeastPages flushCommitLogThoroughInterval
-commitCommitLogThoroughInterval flushConsumeQueueThoroughInterval maxTransferBytesOnMessageInMemory
-maxTransferCountOnMessageInMemory maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk
-maxHashSlotNum maxIndexNum messageIndexSafe cleanFileForciblyEnable warmMapedFileEnable debugLockEnable
-duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills transientStorePoolEnable transientStorePoolSize
-fastFailIfNoBufferInStorePool enableDLegerCommitLog commercialTimerCount commercialTransCount
-commercialBigCount waitTimeMillsInTransactionQueue serverSocketBacklog writeBufferHighWaterMark
-writeBufferLowWaterMark traceOnEnable
+flushIntervalConsumeQueue deleteCommitLogFilesInterval deleteConsumeQueueFilesInterval
+destroyMapedFileIntervalForcibly redeleteHangedFileInterval putMsgIndexHightWater checkCRCOnRecover
+flushCommitLogLeastPages commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
+flushConsumeQueueLeastPages flushCommitLogThoroughInterval commitCommitLogThoroughInterval
+flushConsumeQueueThoroughInterval maxTransferBytesOnMessageInMemory maxTransferCountOnMessageInMemory
+maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk maxHashSlotNum maxIndexNum messageIndexSafe
+warmMapedFileEnable debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills
+transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog
+commercialTimerCount commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue
+serverSocketBacklog writeBufferHighWaterMark writeBufferLowWaterMark traceOnEnable
 """
 
 IGNORED: Final = frozenset(_IGNORED_NAMES.split())
@@ -189,6 +188,20 @@ class BrokerSettings(_Common, frozen=True):
     """Checks before a half message is given up."""
     transactionCheckInterval: int = 60_000
     """ms between two rounds of checks."""
+    cleanResourceInterval: int = 10_000
+    """ms between two looks at the disk."""
+    deleteWhen: str = "04"
+    """Hours (UTC) at which old files go, divided by ``;``."""
+    diskMaxUsedSpaceRatio: int = 75
+    """Percent of the disk above which old files go at any hour."""
+    diskSpaceCleanForciblyRatio: int = 85
+    """Percent above which files go whatever their age."""
+    diskSpaceWarningLevelRatio: int = 90
+    """Percent above which sends are refused."""
+    cleanFileForciblyEnable: bool = True
+    """Whether files may go before their time."""
+    disk_spare_bytes: int = _reference("diskSpareBytes", 100 << 20)
+    """With so much free no disk counts as full; ours."""
     fileReservedTime: int = 72
     """Hours that a message is kept; an older half message is given up."""
     register_period_ms: int = _reference("registerPeriodMs", 30_000)

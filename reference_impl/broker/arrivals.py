@@ -38,7 +38,7 @@ def store_message(state: BrokerState, message: Message, now_ms: int) -> tuple[Ap
 
 def store_batch(state: BrokerState, messages: Sequence[Message], now_ms: int) -> tuple[list[Appended], list[Effect]]:
     """Append messages of one queue next to each other, all or none."""
-    _check_master(state)
+    _check_writable(state)
     _save_new_topics(state)
     stored = state.store.append_batch(messages, now_ms, state.host)
     effects: list[Effect] = []
@@ -67,7 +67,7 @@ def make_internal_topic(state: BrokerState, topic: str, queues: int, now_ms: int
 
 
 def _append(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended, list[Effect]]:
-    _check_master(state)
+    _check_writable(state)
     _save_new_topics(state)
     stored = state.store.append(message, now_ms, state.host)
     if message.topic == SCHEDULE_TOPIC:
@@ -77,9 +77,9 @@ def _append(state: BrokerState, message: Message, now_ms: int) -> tuple[Appended
     return stored, arrived(state, message, now_ms)
 
 
-def _check_master(state: BrokerState) -> None:
-    """A slave's log is its master's, byte for byte: nobody else may write to it."""
-    if state.slave is not None:
+def _check_writable(state: BrokerState) -> None:
+    """A slave's log is its master's, byte for byte: nobody else may write to it. And nobody to a full disk."""
+    if state.slave is not None or state.disk_full:
         raise RefusalError(ResponseCode.SERVICE_NOT_AVAILABLE, NOT_AVAILABLE_REMARK)
 
 

@@ -24,6 +24,7 @@ from reference_impl.broker import (
     queries,
     replication,
     replies,
+    retention,
     sendback,
     sends,
     topic_admin,
@@ -51,6 +52,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     **locks.HANDLERS,
     **queries.HANDLERS,
     **replies.HANDLERS,
+    **retention.HANDLERS,
     **transactions.HANDLERS,
     **topic_admin.HANDLERS,
     **group_admin.HANDLERS,
@@ -83,6 +85,7 @@ class BrokerCore:
         every(lambda: pulls.hold_period_ms(state), lambda now: pulls.scan_held(state, now), now_ms)
         every(lambda: state.settings.flushConsumerOffsetInterval, self._save_offsets, now_ms)
         every(lambda: state.settings.flushDelayOffsetInterval, self._save_schedule, now_ms)
+        every(lambda: state.settings.cleanResourceInterval, lambda now: retention.clean(state, now), now_ms)
         self._count(now_ms)
         persistence.save_topics(state)
         if state.slave is not None:

@@ -48,6 +48,8 @@ class BrokerState(Struct):
     registrar: Registrar
     host: Host
     """Address in records and message ids: ``brokerIP1`` and the port that is listened on."""
+    disk_full: bool = False
+    """Above ``diskSpaceWarningLevelRatio``: nothing more is stored."""
     started_ms: int = 0
     """Broker's clock at the start."""
     settings_version: DataVersion = field(default_factory=DataVersion)

@@ -1,5 +1,5 @@
 """Administration of topics: make, change and forget them (17, 215), list them (21, 305, 351), who reads them (300),
-offsets and times of their queues (202, 303, 321), and cleaning up (306, 316, 329), which is nothing to be done here.
+offsets and times of their queues (202, 303, 321), and cleaning up (306, 316), which is nothing to be done here.
 
 What a client may rely on: after SUCCESS of 17 every reachable NameServer knows the topic. After a refusal nothing
 was changed. Clause: ns-register-visible. Source: RocketMQ AdminBrokerProcessor.
@@ -246,6 +246,5 @@ HANDLERS: Final[dict[int, Handler]] = {
     RequestCode.QUERY_CONSUME_QUEUE: consume_queue,
     RequestCode.CLEAN_EXPIRED_CONSUMEQUEUE: clean,
     RequestCode.CLEAN_UNUSED_TOPIC: clean,
-    RequestCode.DELETE_EXPIRED_COMMITLOG: clean,
 }
 """What this module serves, by code."""

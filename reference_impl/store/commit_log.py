@@ -187,6 +187,24 @@ class CommitLog:
             self._rewrite = False
             return self._synced
 
+    @property
+    def file_ends(self) -> list[int]:
+        """Position after each file but the one that is written to, the oldest first."""
+        return [segment.end for segment in self._segments[:-1]]
+
+    def remove_first(self, count: int) -> None:
+        """Remove the ``count`` oldest files, durably; never the one that is written to, nor one that is not synced.
+        Raises ``OSError``.
+        """
+        gone = [segment for segment in self._segments[:-1][:count] if segment.end <= self._synced]
+        if not gone:
+            return
+        with self._sync_lock, self._state_lock:
+            del self._segments[: len(gone)], self._starts[: len(gone)]
+        for segment in gone:
+            segment.file.close()
+        self._disk.remove(*(segment.file.name for segment in gone))
+
     def empty(self) -> None:
         """Remove all files, newest first. Positions go on from where they are, so that none is ever used twice."""
         with self._sync_lock:

@@ -294,15 +294,15 @@ class Store:
         Store times are taken to rise, as long as the clock does. Clause: sto-query-time.
         """
         queue = self._queues.get((topic, queue_id))
-        if queue is None:
-            return 0
+        if queue is None or not queue.positions:
+            return 0 if queue is None else queue.min_offset
         index = bisect_left(queue.positions, time_ms, key=self._store_time)
         return queue.min_offset + min(index, len(queue.positions) - 1)
 
     def earliest_time(self, topic: str, queue_id: int) -> int:
         """Store time in ms of the first message of a queue; -1 for a queue without messages."""
         queue = self._queues.get((topic, queue_id))
-        return -1 if queue is None else self._store_time(queue.positions[0])
+        return -1 if queue is None or not queue.positions else self._store_time(queue.positions[0])
 
     def sync(self) -> int:
         """Make everything appended so far durable and return the position covered. May run in one other thread.
@@ -319,6 +319,21 @@ class Store:
         if self._snapshot:
             self._disk.remove(SNAPSHOT)
             self._snapshot = False
+
+    def remove_older(self, before_ms: int, count: int) -> int:
+        """Remove up to ``count`` of the oldest files of the log whose last message was stored before ``before_ms``;
+        how many. The one that is written to stays. Raises ``OSError``.
+        """
+        gone = 0
+        for end in self._log.file_ends[:count]:
+            last = self._last_position(end)
+            if last is not None and self._store_time(last) >= before_ms:
+                break
+            gone += 1
+        if gone:
+            self._log.remove_first(gone)
+            self._drop_gone()
+        return gone
 
     def save(self) -> None:
         """At a clean stop, after the last sync: write down what a start would else have to find out from the log.
@@ -362,14 +377,16 @@ class Store:
 
     def _ends_at(self, position: int) -> bool:
         """Whether the last message that the snapshot knows is there, and is the last before ``position``."""
-        if not position:
+        last = self._last_position(position)
+        if last is None:
             return True
-        queues = [queue for queue in self._queues.values() if queue.positions and queue.positions[0] < position]
-        lasts = [queue.positions[bisect_left(queue.positions, position) - 1] for queue in queues]
-        if not lasts:
-            return True
-        record = self.record_at(max(lasts))
-        return record is not None and record.physical_offset + record.size <= position
+        record = self.record_at(last)
+        return record is not None and last + record.size <= position
+
+    def _last_position(self, before: int) -> int | None:
+        """Where the last message before a position of the log is, None without any."""
+        queues = [queue.positions for queue in self._queues.values() if queue.positions and queue.positions[0] < before]
+        return max((positions[bisect_left(positions, before) - 1] for positions in queues), default=None)
 
     def _drop_gone(self) -> None:
         """Forget messages of files that have been removed."""

@@ -164,7 +164,7 @@ def test_a_broker_finds_nameservers_that_come_back(start: Callable[..., Node], t
     assert first.ready["role"] == "namesrv"
     assert first.ready["settings"]["reference.brokerExpiryMs"] == 120_000
     file = tmp_path / "broker.conf"
-    file.write_text(f"# made by a test\nnamesrvAddr = {';'.join(addresses)}\nlistenPort=0\ndeleteWhen=04\n")
+    file.write_text(f"# made by a test\nnamesrvAddr = {';'.join(addresses)}\nlistenPort=0\nhighSpeedMode=true\n")
     broker = start("broker", "-c", str(file), "-p", f"storePathRootDir={tmp_path / 'store'}", *FAST)
     assert [brokers(address, "TBW102") for address in addresses] == [[broker.ready["address"]]] * 2
     first.stop(signal.SIGKILL)
@@ -174,7 +174,7 @@ def test_a_broker_finds_nameservers_that_come_back(start: Callable[..., Node], t
     until(lambda: brokers(addresses[0], "TBW102") == [broker.ready["address"]])
     status, errors = broker.stop()
     assert status == 0
-    assert "deleteWhen has no meaning here" in errors
+    assert "highSpeedMode has no meaning here" in errors
     assert [brokers(address, "TBW102") for address in addresses] == [[], []], "a clean stop unregisters"
     assert back.stop()[0] == second.stop()[0] == 0
 

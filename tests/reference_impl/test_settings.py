@@ -47,8 +47,8 @@ def test_roles_have_their_own_keys() -> None:
 
 
 def test_a_real_property_without_meaning_is_noted() -> None:
-    loaded = load("broker", {"deleteWhen": "04", "highSpeedMode": "true"})
-    assert [note.split()[1] for note in loaded.notes] == ["deleteWhen", "highSpeedMode"]
+    loaded = load("broker", {"warmMapedFileEnable": "true", "highSpeedMode": "true"})
+    assert [note.split()[1] for note in loaded.notes] == ["warmMapedFileEnable", "highSpeedMode"]
 
 
 def test_nothing_is_both_ignored_and_known() -> None:
