@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.14", "3.13", "3.12")
 SIMULATIONS = ("tests/sim", "tests/reference_impl/test_node.py", "tests/mqcheck/rocketmq/test_in_simulation.py")
 SIMULATIONS_MIN = 25
+EXTRAS = "test,sim"
 
 
 def candidates() -> Iterator[Path]:
@@ -51,13 +52,13 @@ def works(python: Path) -> bool:
 
 def environment(python: Path) -> Path:
     """A virtual environment of that Python with the project and simloop, made once and kept below ``.cache``."""
-    identity = f"{python.resolve()} {(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
+    identity = f"{python.resolve()} {EXTRAS} {(ROOT / 'pyproject.toml').read_text(encoding='utf-8')}"
     folder = ROOT / ".cache" / f"sim-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
     inside = folder / "bin" / "python"
     if not (folder / "complete").exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True, timeout=120)
         variables = {**os.environ, "MQCHECK_BUILD_TOXIPROXY": "0"}
-        install = [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[kit,sim]"]
+        install = [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[{EXTRAS}]"]
         subprocess.run(install, check=True, env=variables, timeout=600)
         (folder / "complete").touch()
     return inside
