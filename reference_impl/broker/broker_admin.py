@@ -171,15 +171,14 @@ def _log_figures(state: BrokerState) -> dict[str, str]:
     store = state.store
     unsynced = store.appended_position - store.synced_position
     times = [store.earliest_time(topic, queue_id) for topic, queue_id in store.queues()]
-    total, free = state.disk.space()
-    ratio = f"{(total - free) / total:.2f}" if total else "-1.00"
+    space = state.disk.space()
     return {
         "commitLogMaxOffset": str(store.appended_position),
         "earliestMessageTimeStamp": str(min(times, default=-1)),
         "remainHowManyDataToFlush": _human(unsynced),
-        "commitLogDirCapacity": f"Total : {_human(total)}, Free : {_human(free)}.",
-        "commitLogDiskRatio": ratio,
-        "consumeQueueDiskRatio": ratio,
+        "commitLogDirCapacity": f"Total : {_human(space.total)}, Free : {_human(space.usable)}.",
+        "commitLogDiskRatio": f"{space.ratio:.2f}",
+        "consumeQueueDiskRatio": f"{space.ratio:.2f}",
     }
 
 

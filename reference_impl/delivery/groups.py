@@ -6,7 +6,7 @@ Must not know who is connected (``members`` does). Source: RocketMQ Subscription
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct, field
 
@@ -67,6 +67,18 @@ class GroupConfig(Struct, frozen=True):
         )
 
 
+BORN: Final = (
+    "TOOLS_CONSUMER",
+    "FILTERSRV_CONSUMER",
+    "SELF_TEST_C_GROUP",
+    "CID_ONS-HTTP-PROXY",
+    "CID_ONSAPI_PULL",
+    "CID_ONSAPI_PERMISSION",
+    "CID_ONSAPI_OWNER",
+)
+"""Groups that every broker is born with [SubscriptionGroupManager.init]; the first one is mqadmin's own."""
+
+
 class GroupTable(Struct):
     """All configured groups of one broker. RocketMQ: SubscriptionGroupManager."""
 
@@ -75,6 +87,9 @@ class GroupTable(Struct):
     version: DataVersion = field(default_factory=DataVersion)
     unsaved: bool = False
     """A change is not in ``subscriptionGroup.json`` yet."""
+
+    def __post_init__(self) -> None:
+        self.groups = {name: GroupConfig(name) for name in BORN}
 
     def __iter__(self) -> Iterator[GroupConfig]:
         return iter(self.groups.values())
@@ -102,8 +117,8 @@ class GroupTable(Struct):
         return True
 
     def reset(self) -> None:
-        """Forget every group."""
-        self.groups.clear()
+        """Only the groups that every broker is born with."""
+        self.groups = {name: GroupConfig(name) for name in BORN}
         self.unsaved = True
 
     def to_json(self) -> dict[str, Any]:

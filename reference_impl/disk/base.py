@@ -7,7 +7,7 @@ other thread may run at the same time as ``File.append``, ``File.read`` and ``Di
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 TEMPORARY_SUFFIX = ".tmp"
 """A replacement while it is being written."""
@@ -17,6 +17,20 @@ EARLIER_SUFFIX = ".prev"
 
 RECORD_NAME = "synced.jsonl"
 """The synced record; see the package's docstring."""
+
+
+class Space(NamedTuple):
+    """Bytes of a file system. Some of what is not used may be kept back from users."""
+
+    total: int
+    used: int
+    usable: int
+
+    @property
+    def ratio(self) -> float:
+        """Used of what can be used at all, rounded up to whole percent [UtilAll.getDiskPartitionSpaceUsedPercent]."""
+        reachable = self.used + self.usable
+        return -(-self.used * 100 // reachable) / 100 if reachable > 0 else -1.0
 
 
 class File(Protocol):
@@ -84,8 +98,8 @@ class Disk(Protocol):
     def remove(self, *names: str) -> None:
         """Remove files durably; names that do not exist are skipped."""
 
-    def space(self) -> tuple[int, int]:
-        """Bytes that the file system has, and those of them that can still be used."""
+    def space(self) -> Space:
+        """How full the file system is."""
 
     def lock(self) -> AbstractContextManager[object]:
         """A new lock for whoever shares state between the thread that syncs and the thread that owns the files."""

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from reference_impl.disk.base import Disk, File
+from reference_impl.disk.base import Disk, File, Space
 
 COMMIT_LOG_PREFIX = "commitlog/"
 """Files whose syncs the switches concern: as with real brokers, the fault is put on the commit log's device alone."""
@@ -58,7 +58,7 @@ class FaultyDisk:
         """Pass on."""
         self.inner.remove(*names)
 
-    def space(self) -> tuple[int, int]:
+    def space(self) -> Space:
         """Pass on."""
         return self.inner.space()
 

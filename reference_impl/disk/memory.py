@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from msgspec import Struct, field
 
-from reference_impl.disk.base import File, check_name
+from reference_impl.disk.base import File, Space, check_name
 
 SPACE_BYTES = 1 << 40
 """What the disk says it could hold."""
@@ -94,9 +94,10 @@ class MemoryDisk:
         for name in names:
             self._images.pop(check_name(name), None)
 
-    def space(self) -> tuple[int, int]:
-        """SPACE_BYTES, and what the files leave of it."""
-        return SPACE_BYTES, SPACE_BYTES - sum(len(image.cached) for image in self._images.values())
+    def space(self) -> Space:
+        """SPACE_BYTES, of which the files use what they hold."""
+        used = sum(len(image.cached) for image in self._images.values())
+        return Space(SPACE_BYTES, used, SPACE_BYTES - used)
 
     def lock(self) -> AbstractContextManager[object]:
         """Nothing to hold off: this disk has one thread."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from reference_impl.disk.base import EARLIER_SUFFIX, RECORD_NAME, TEMPORARY_SUFFIX, File, check_name
+from reference_impl.disk.base import EARLIER_SUFFIX, RECORD_NAME, TEMPORARY_SUFFIX, File, Space, check_name
 
 _CREATE_MODE = 0o644
 
@@ -86,10 +86,11 @@ class RealDisk:
             for name in gone:
                 self._record.removed(name)
 
-    def space(self) -> tuple[int, int]:
-        """Bytes of the file system that holds the root, and those of them that can still be used."""
+    def space(self) -> Space:
+        """How full the file system is that holds the root."""
         found = os.statvfs(self.root)
-        return found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize
+        used = found.f_blocks - found.f_bfree
+        return Space(found.f_blocks * found.f_frsize, used * found.f_frsize, found.f_bavail * found.f_frsize)
 
     def lock(self) -> AbstractContextManager[object]:
         """A lock between threads: real syncs run in one of their own."""

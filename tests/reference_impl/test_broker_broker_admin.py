@@ -108,7 +108,7 @@ def test_figures(bench: type[Bench]) -> None:
         "2",
     )
     assert float(table["putMessageAverageSize"]) == int(table["putMessageSizeTotal"]) / 2
-    assert (table["remainHowManyDataToFlush"], table["commitLogDiskRatio"]) == ("0 B", "0.00")
+    assert (table["remainHowManyDataToFlush"], table["commitLogDiskRatio"]) == ("0 B", "0.01")
     assert table["commitLogDirCapacity"].startswith("Total : 1.0 TiB, Free : ")
 
 

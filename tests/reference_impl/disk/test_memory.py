@@ -117,7 +117,7 @@ def test_a_torn_cut_never_mixes_two_versions_of_a_replaced_file() -> None:
 
 def test_files_take_space() -> None:
     disk = MemoryDisk()
-    total, free = disk.space()
-    assert total == free
+    before = disk.space()
+    assert (before.used, before.usable, before.ratio) == (0, before.total, 0.0)
     disk.replace("t", b"1234", durable=False)
-    assert disk.space() == (total, total - 4)
+    assert disk.space() == (before.total, 4, before.total - 4)

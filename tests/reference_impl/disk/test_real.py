@@ -283,6 +283,8 @@ def test_closing_gives_the_handles_back(tmp_path: Path) -> None:
 
 def test_the_space_of_the_file_system(tmp_path: Path) -> None:
     disk = RealDisk(tmp_path)
-    total, free = disk.space()
+    space = disk.space()
     disk.close()
-    assert 0 < free <= total
+    assert 0 < space.usable <= space.total
+    assert 0 < space.used < space.total
+    assert 0 < space.ratio <= 1
