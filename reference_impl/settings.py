@@ -273,8 +273,8 @@ _FIXED_NAMES: Final = """
 bindAddress reference.idleCloseMs listenPort kvConfigPath brokerName brokerClusterName brokerId brokerIP1
 haListenPort namesrvAddr storePathRootDir flushIntervalCommitLog messageDelayLevel brokerRole
 mappedFileSizeCommitLog defaultTopicQueueNums traceTopicEnable msgTraceTopicName reference.delayScanMs
-reference.version haSendHeartbeatInterval haHousekeepingInterval haTransferBatchSize haMasterAddress
-haSlaveFallbehindMax reference.haReconnectMs
+messageIndexEnable reference.version haSendHeartbeatInterval haHousekeepingInterval haTransferBatchSize
+haMasterAddress haSlaveFallbehindMax reference.haReconnectMs
 """
 
 _FIXED: Final = frozenset(_FIXED_NAMES.split())

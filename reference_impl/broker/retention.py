@@ -58,10 +58,8 @@ def _remove(state: BrokerState, now_ms: int, age_ms: int) -> None:
 
 
 def _used_percent(state: BrokerState) -> float:
-    total, free = state.disk.space()
-    if free >= state.settings.disk_spare_bytes or not total:
-        return 0
-    return (total - free) * 100 / total
+    space = state.disk.space()
+    return 0 if space.usable >= state.settings.disk_spare_bytes else space.ratio * 100
 
 
 def _hour(now_ms: int) -> int:

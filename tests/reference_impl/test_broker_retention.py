@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from reference_impl.disk.base import Space
+
 Bench = Any
 HOUR_MS = 3_600_000
 FILE_BYTES = 2000
@@ -30,7 +32,7 @@ def filled(bench: type[Bench], count: int = 60, **settings: Any) -> Bench:
 def use(b: Bench, monkeypatch: pytest.MonkeyPatch, percent: int, free: int = 1000) -> None:
     """Let the disk say how full it is."""
     total = free * 100 // (100 - percent)
-    monkeypatch.setattr(type(b.disk), "space", lambda self: (total, free))
+    monkeypatch.setattr(type(b.disk), "space", lambda self: Space(total, total - free, free))
 
 
 def min_offset(b: Bench) -> int:
