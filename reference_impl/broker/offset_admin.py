@@ -14,9 +14,9 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, flag, number, text
 from reference_impl.broker.state import BrokerState, Handler
-from reference_impl.broker.topic_admin import UNSET_REMARK, queue_key, store_time
+from reference_impl.broker.topic_admin import queue_key, store_time
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.delivery.members import Client
 from reference_impl.delivery.topics import TopicConfig

@@ -6,12 +6,16 @@ Must not know any code's meaning.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from reference_impl.commands import ResponseCode
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
+
+UNSET_REMARK: Final = "not set any response code"
+"""RocketMQ's answer to some codes carries it beside SUCCESS: the handler left the answer as it was made."""
 
 
 class Request(Struct, frozen=True, gc=False):

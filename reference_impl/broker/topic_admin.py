@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from reference_impl.broker.persistence import save_topics
-from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, flag, number, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import PROPERTY_TAGS, RequestCode, ResponseCode
 from reference_impl.delivery.topics import TopicConfig, topic_complaint
@@ -18,8 +18,6 @@ from reference_impl.effects import Effect
 from reference_impl.loose_json import dumps, dumps_keyed
 from reference_impl.message import decode_record, java_hash
 
-UNSET_REMARK = "not set any response code"
-"""RocketMQ's answer to some codes carries it beside SUCCESS: the handler left the answer as it was made."""
 QUEUES_MAX = 10_000
 """Queues of one topic; ours."""
 UNITS_MAX = 1000

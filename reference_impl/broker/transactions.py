@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from reference_impl.broker.arrivals import make_internal_topic, store_message
-from reference_impl.broker.request import RefusalError, Request, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, number, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     MASTER_ID,
@@ -87,7 +87,7 @@ def end_transaction(state: BrokerState, request: Request) -> list[Effect]:
         effects += store_message(state, message, request.now_ms)[1]
     effects += _settle(state, record, request.now_ms)
     # REPLY
-    return [*request.reply(), *effects]
+    return [*request.reply(remark=None if decision == SYS_TRANSACTION_COMMIT else UNSET_REMARK), *effects]
 
 
 def resume_check(state: BrokerState, request: Request) -> list[Effect]:

@@ -52,9 +52,9 @@ class Result:
 
 
 @contextmanager
-def reference(folder: Path) -> Iterator[Cluster]:
+def reference(folder: Path, properties: Mapping[str, object] = SETTINGS) -> Iterator[Cluster]:
     """Run the reference, NameServer and broker in one process, on free ports."""
-    settings = {"namesrv.listenPort": 0, "broker.listenPort": 0, "storePathRootDir": folder / "store", **SETTINGS}
+    settings = {"namesrv.listenPort": 0, "broker.listenPort": 0, "storePathRootDir": folder / "store", **properties}
     command = [sys.executable, "-m", "reference_impl", "all"]
     for key, value in settings.items():
         command += ["-p", f"{key}={value}"]
