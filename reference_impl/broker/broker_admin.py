@@ -170,11 +170,11 @@ def _rates(minute: deque[Sample], hour: deque[Sample]) -> str:
 def _log_figures(state: BrokerState) -> dict[str, str]:
     store = state.store
     unsynced = store.appended_position - store.synced_position
-    times = [store.earliest_time(topic, queue_id) for topic, queue_id in store.queues()]
+    times = (store.earliest_time(topic, queue_id) for topic, queue_id in store.queues())
     space = state.disk.space()
     return {
         "commitLogMaxOffset": str(store.appended_position),
-        "earliestMessageTimeStamp": str(min(times, default=-1)),
+        "earliestMessageTimeStamp": str(min((time_ms for time_ms in times if time_ms >= 0), default=-1)),
         "remainHowManyDataToFlush": _human(unsynced),
         "commitLogDirCapacity": f"Total : {_human(space.total)}, Free : {_human(space.usable)}.",
         "commitLogDiskRatio": f"{space.ratio:.2f}",

@@ -10,6 +10,7 @@ from reference_impl.broker.state import BrokerState
 from reference_impl.store.tables import (
     CONSUMER_OFFSETS,
     DELAY_OFFSETS,
+    DELETED_TOPICS,
     SUBSCRIPTION_GROUPS,
     TOPICS,
     load_table,
@@ -23,12 +24,27 @@ def load(state: BrokerState) -> None:
     state.groups.load_json(load_table(state.disk, SUBSCRIPTION_GROUPS) or {})
     state.offsets.load_json(load_table(state.disk, CONSUMER_OFFSETS) or {})
     state.schedule.load_json(load_table(state.disk, DELAY_OFFSETS) or {})
+    for topic, position in (load_table(state.disk, DELETED_TOPICS) or {}).items():
+        if state.store.forget_topic(topic, int(position)):
+            state.deleted_topics[topic] = int(position)
 
 
 def save_topics(state: BrokerState) -> None:
     """At once and durably: a message that is acknowledged must not lie in a topic that a power cut forgets."""
     save_table(state.disk, TOPICS, state.topics.to_json(), durable=True)
     state.topics.unsaved = False
+
+
+def forget_messages(state: BrokerState, topic: str) -> None:
+    """What a deleted topic holds now is nobody's, in this life and in later ones: written down before it is so."""
+    state.deleted_topics[topic] = state.store.appended_position
+    save_deleted_topics(state)
+    state.store.forget_topic(topic, state.store.appended_position)
+
+
+def save_deleted_topics(state: BrokerState) -> None:
+    """At once and durably: messages that were deleted must not come back."""
+    save_table(state.disk, DELETED_TOPICS, state.deleted_topics, durable=True)
 
 
 def save_groups(state: BrokerState, durable: bool) -> None:

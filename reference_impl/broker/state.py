@@ -52,6 +52,8 @@ class BrokerState(Struct):
     """Above ``diskSpaceWarningLevelRatio``: nothing more is stored."""
     started_ms: int = 0
     """Broker's clock at the start."""
+    deleted_topics: dict[str, int] = field(default_factory=dict)
+    """Where the log ended when a topic was deleted: of its messages only later ones count."""
     settings_version: DataVersion = field(default_factory=DataVersion)
     """Counts changes of the settings at run time."""
     held: HeldPulls = field(default_factory=HeldPulls)

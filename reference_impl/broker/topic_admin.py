@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from reference_impl.broker.persistence import save_topics
+from reference_impl.broker.persistence import forget_messages, save_topics
 from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, flag, number, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import PROPERTY_TAGS, RequestCode, ResponseCode
@@ -49,7 +49,7 @@ def create_topic(state: BrokerState, request: Request) -> list[Effect]:
 
 
 def delete_topic(state: BrokerState, request: Request) -> list[Effect]:
-    """215: forget a topic and its offsets; its messages stay in the log, unreadable. Codes 0, 1."""
+    """215: forget a topic, its messages and the offsets in it; made anew, it begins empty at 0. Codes 0, 1."""
     # DECODE
     name = text(request.command.fields, "topic")
     # CHECK
@@ -59,6 +59,7 @@ def delete_topic(state: BrokerState, request: Request) -> list[Effect]:
     if state.topics.remove(name, request.now_ms):
         state.offsets.forget_topic(name)
         save_topics(state)
+        forget_messages(state, name)
         effects = state.registrar.register(state.topics)
     if state.settings.autoDeleteUnusedStats:
         state.statistics.forget_topic(name)

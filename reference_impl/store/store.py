@@ -335,6 +335,18 @@ class Store:
             self._drop_gone()
         return gone
 
+    def forget_topic(self, topic: str, before: int) -> bool:
+        """Drop the queues of a topic that end before a position: their messages stay in the log, unreadable, and the
+        topic's next message is its first; whether the log still had any. The next start finds the messages again, so
+        whoever deletes a topic has to say so again. Source: rocketmq DefaultMessageStore.cleanUnusedTopic.
+        """
+        if before <= self._log.min_position:
+            return False
+        for key, queue in list(self._queues.items()):
+            if key[0] == topic and not (queue.positions and queue.positions[-1] >= before):
+                del self._queues[key]
+        return True
+
     def save(self) -> None:
         """At a clean stop, after the last sync: write down what a start would else have to find out from the log.
 

@@ -22,6 +22,8 @@ TOPICS: Final = "config/topics.json"
 SUBSCRIPTION_GROUPS: Final = "config/subscriptionGroup.json"
 CONSUMER_OFFSETS: Final = "config/consumerOffset.json"
 DELAY_OFFSETS: Final = "config/delayOffset.json"
+DELETED_TOPICS: Final = "config/deletedTopics.json"
+"""Ours: RocketMQ deletes the files of the topic's queues."""
 
 
 def load_table(disk: Disk, name: str) -> dict[str, Any] | None:

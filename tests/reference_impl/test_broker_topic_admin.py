@@ -152,3 +152,51 @@ def test_the_counts_of_a_topic_go_with_it_where_that_is_wanted(bench: type[Bench
     b.send("T")
     b.ask(215, {"topic": "T"})
     assert b.ask(315, {"statsName": "TOPIC_PUT_NUMS", "statsKey": "T"}).code == int(goes)
+
+
+@pytest.mark.parametrize("how", ["runs on", "kill", "power", "clean"])
+def test_a_topic_made_anew_begins_empty(bench: type[Bench], how: str) -> None:
+    b = bench()
+    create(b)
+    for _ in range(3):
+        b.send("T", b"old")
+        b.send("U", b"other")
+    b.flush()
+    b.ask(15, {"consumerGroup": "G", "topic": "T", "queueId": 0, "commitOffset": 3})
+    b.ask(215, {"topic": "T"})
+    create(b)
+    if how != "runs on":
+        b.restart(power=how == "power", clean=how == "clean")
+    assert b.ask(30, {"topic": "T", "queueId": 0}).fields["offset"] == "0"
+    assert b.pull("T").code == 19
+    assert b.send("T", b"new").fields["queueOffset"] == "0"
+    b.restart(clean=how == "clean")
+    assert b.bodies("T") == [b"new"]
+    assert b.bodies("U") == [b"other"] * 3
+    b.flush()
+    b.ask(215, {"topic": "T"})
+    b.restart(power=True)
+    assert b.bodies("T") == []
+
+
+def test_what_the_log_has_lost_needs_no_reminder(bench: type[Bench]) -> None:
+    b = bench(mappedFileSizeCommitLog=1000)
+    b.send("T")
+    b.ask(215, {"topic": "T"})
+    for _ in range(20):
+        b.send("U")
+    b.flush()
+    b.restart(clean=True)
+    assert list(b.broker.state.deleted_topics) == ["T"]
+    assert b.store.remove_older(b.now_ms + 1, 1) == 1
+    b.restart(clean=True)
+    assert b.broker.state.deleted_topics == {}
+
+
+def test_an_emptied_broker_has_no_deleted_topics(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    b.ask(215, {"topic": "T"})
+    b.broker.empty(b.now_ms)
+    b.restart()
+    assert b.broker.state.deleted_topics == {}

@@ -303,3 +303,17 @@ def test_prepared_and_rolled_back_messages_are_in_the_log_alone(
     copy.take_over(copy_of(store))
     expected = {("orders", 0): [b"0", b"1"]}
     assert read_bodies(store) == read_bodies(copy) == read_bodies(Store.open(disk)) == expected
+
+
+def test_a_topic_is_forgotten_up_to_a_position(make_message: Make, read_bodies: Bodies) -> None:
+    disk = MemoryDisk()
+    store = Store.open(disk)
+    store.append(make_message(b"a"), 1, HOST)
+    store.append(make_message(b"b", topic="other"), 1, HOST)
+    assert store.forget_topic("orders", store.appended_position)
+    assert (store.max_offset("orders", 0), read_bodies(store)) == (0, {("other", 0): [b"b"]})
+    deleted_at = store.appended_position
+    assert store.append(make_message(b"c"), 1, HOST).queue_offset == 0
+    assert store.forget_topic("orders", deleted_at), "what came later stays"
+    assert read_bodies(store) == read_bodies(Store.open(disk)) == {("other", 0): [b"b"], ("orders", 0): [b"c"]}
+    assert not store.forget_topic("orders", 0)
