@@ -89,9 +89,11 @@ class Store:
         known = store._resume()
         store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in, known)
         if store._log.appended_position < known or not store._ends_at(known):
-            # Somebody has cut or changed the log since: only the log itself counts.
+            # Somebody has cut or changed the log since: only the log itself counts, and once it has grown past where
+            # the snapshot ended, the snapshot would look true again.
             store._log.close()
             store._forget()
+            store._remove_snapshot()
             store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in)
         store._drop_gone()
         return store
@@ -316,9 +318,7 @@ class Store:
         """Drop all messages, durably. Queue offsets begin at 0 again, positions do not (waits for a running sync)."""
         self._log.empty()
         self._forget()
-        if self._snapshot:
-            self._disk.remove(SNAPSHOT)
-            self._snapshot = False
+        self._remove_snapshot()
 
     def remove_older(self, before_ms: int, count: int) -> int:
         """Remove up to ``count`` of the oldest files of the log whose last message was stored before ``before_ms``;
@@ -406,6 +406,11 @@ class Store:
         for queue in self._queues.values():
             queue.forget_before(begin)
         self._index.forget_before(begin)
+
+    def _remove_snapshot(self) -> None:
+        if self._snapshot:
+            self._disk.remove(SNAPSHOT)
+            self._snapshot = False
 
     def _forget(self) -> None:
         self._queues.clear()
