@@ -20,6 +20,7 @@ Source: rocketmq CommitLog, MappedFileQueue, DefaultAppendMessageCallback.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from reference_impl.message import BLANK_BYTES_MIN, encode_blank, peek_record
 from reference_impl.store.scan import Scanned, Scanner
 
 FOLDER = "commitlog/"
+_FILE_NAME = re.compile(f"{FOLDER}[0-9]{{20}}")
 
 UNSYNCED_BYTES_MAX = 256 << 20
 """Bytes that may wait for a sync; ours: RocketMQ refuses by time instead (osPageCacheBusyTimeOutMills)."""
@@ -251,7 +253,7 @@ class CommitLog:
         segment.file.write_at(position - segment.start, data)
 
     def _recover(self, found: Callable[[Scanned], bool], known: int) -> None:
-        names = [name for name in self._disk.list(FOLDER) if name.removeprefix(FOLDER).isdecimal()]
+        names = _file_names(self._disk)
         scanner = Scanner()
         for index, name in enumerate(names):
             start = int(name.removeprefix(FOLDER))
@@ -270,6 +272,16 @@ class CommitLog:
             if valid < file.size:
                 file.truncate(valid)
                 return
+
+
+def first_position(disk: Disk) -> int:
+    """Where the log on a disk begins; 0 where there is none."""
+    names = _file_names(disk)
+    return int(names[0].removeprefix(FOLDER)) if names else 0
+
+
+def _file_names(disk: Disk) -> list[str]:
+    return [name for name in disk.list(FOLDER) if _FILE_NAME.fullmatch(name)]
 
 
 def _write_unsynced_again(file: File, end: int) -> None:

@@ -32,13 +32,14 @@ from reference_impl.message import (
     java_hash,
     peek_record,
 )
-from reference_impl.store.commit_log import CommitLog
+from reference_impl.store.commit_log import CommitLog, first_position
 from reference_impl.store.consume_queue import ConsumeQueue
 from reference_impl.store.index import KeyIndex, hashes_of
 from reference_impl.store.reads import READ_BYTES_MAX, Read, choose, fetch, wanted_by
 from reference_impl.store.scan import HEAD_BYTES, Scanned, Scanner, store_time
 from reference_impl.store.snapshot import NAME as SNAPSHOT
 from reference_impl.store.snapshot import Snapshot, read_snapshot, write_snapshot
+from reference_impl.store.tables import QUEUE_ENDS, load_table, save_table
 
 COMMIT_LOG_FILE_BYTES: Final = 1 << 30
 """RocketMQ's mappedFileSizeCommitLog."""
@@ -73,7 +74,6 @@ class Store:
         self._indexed = indexed
         self._log: CommitLog
         self._index = KeyIndex()
-        self._snapshot = False
         self._queues: dict[tuple[str, int], ConsumeQueue] = {}
         self._tags_codes: dict[str, int] = {}
         self._scanner = Scanner()
@@ -86,16 +86,19 @@ class Store:
         ``indexed``: whether messages can be found by their keys. Raises ``OSError``.
         """
         store = cls(disk, indexed)
-        known = store._resume()
+        known = store._resume(first_position(disk))
         store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in, known)
         if store._log.appended_position < known or not store._ends_at(known):
             # Somebody has cut or changed the log since: only the log itself counts, and once it has grown past where
             # the snapshot ended, the snapshot would look true again.
             store._log.close()
             store._forget()
-            store._remove_snapshot()
+            disk.remove(SNAPSHOT)
             store._log = CommitLog.open(disk, commit_log_file_bytes, store._take_in)
         store._drop_gone()
+        for topic, ends in (load_table(disk, QUEUE_ENDS) or {}).items():
+            for queue_id, end in ends.items():
+                store._queues.setdefault((topic, int(queue_id)), ConsumeQueue(end))
         return store
 
     @property
@@ -318,7 +321,7 @@ class Store:
         """Drop all messages, durably. Queue offsets begin at 0 again, positions do not (waits for a running sync)."""
         self._log.empty()
         self._forget()
-        self._remove_snapshot()
+        self._disk.remove(SNAPSHOT, QUEUE_ENDS)
 
     def remove_older(self, before_ms: int, count: int) -> int:
         """Remove up to ``count`` of the oldest files of the log whose last message was stored before ``before_ms``;
@@ -331,6 +334,7 @@ class Store:
                 break
             gone += 1
         if gone:
+            self._keep_ends(self._log.file_ends[gone - 1])
             self._log.remove_first(gone)
             self._drop_gone()
         return gone
@@ -345,6 +349,9 @@ class Store:
         for key, queue in list(self._queues.items()):
             if key[0] == topic and not (queue.positions and queue.positions[-1] >= before):
                 del self._queues[key]
+        ends = load_table(self._disk, QUEUE_ENDS) or {}
+        if ends.pop(topic, None) is not None:
+            save_table(self._disk, QUEUE_ENDS, ends, durable=True)
         return True
 
     def save(self) -> None:
@@ -354,7 +361,6 @@ class Store:
         """
         if self.appended_position == self.synced_position:
             write_snapshot(self._disk, Snapshot(self.appended_position, self._queues, self._index))
-            self._snapshot = True
 
     def close(self) -> None:
         """Close the files. Does not sync (waits for a running sync)."""
@@ -378,12 +384,15 @@ class Store:
         if self._indexed:
             self._index.add(hashes_of(message.topic, message.properties), position)
 
-    def _resume(self) -> int:
+    def _resume(self, log_begin: int) -> int:
         """Take over the snapshot of a clean stop; the position up to which the log is known by it."""
         snapshot = read_snapshot(self._disk)
         if snapshot is None:
             return 0
-        self._snapshot = True
+        if snapshot.end_position < log_begin:
+            # Old files went after it was made: its queues would not join what is left.
+            self._disk.remove(SNAPSHOT)
+            return 0
         self._queues, self._index = snapshot.queues, snapshot.index
         return snapshot.end_position
 
@@ -407,10 +416,13 @@ class Store:
             queue.forget_before(begin)
         self._index.forget_before(begin)
 
-    def _remove_snapshot(self) -> None:
-        if self._snapshot:
-            self._disk.remove(SNAPSHOT)
-            self._snapshot = False
+    def _keep_ends(self, begin: int) -> None:
+        """Write down where queues go on that will have no message left once the log begins at ``begin``."""
+        ends: dict[str, dict[str, int]] = {}
+        for (topic, queue_id), queue in self._queues.items():
+            if not queue.positions or queue.positions[-1] < begin:
+                ends.setdefault(topic, {})[str(queue_id)] = queue.max_offset
+        save_table(self._disk, QUEUE_ENDS, ends, durable=True)
 
     def _forget(self) -> None:
         self._queues.clear()

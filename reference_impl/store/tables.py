@@ -24,6 +24,8 @@ CONSUMER_OFFSETS: Final = "config/consumerOffset.json"
 DELAY_OFFSETS: Final = "config/delayOffset.json"
 DELETED_TOPICS: Final = "config/deletedTopics.json"
 """Ours: RocketMQ deletes the files of the topic's queues."""
+QUEUE_ENDS: Final = "config/queueEnds.json"
+"""Where queues go on whose messages are all too old to be kept; RocketMQ keeps the last file of each queue instead."""
 
 
 def load_table(disk: Disk, name: str) -> dict[str, Any] | None:

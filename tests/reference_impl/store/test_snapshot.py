@@ -154,3 +154,70 @@ def test_without_an_index_nothing_is_found_by_key() -> None:
     store = Store.open(MemoryDisk(), indexed=False)
     fill(store, 3)
     assert store.by_key("T0", "k0", 64, 0, 1 << 60) == []
+
+
+def aged(disk: MemoryDisk, store: Store) -> None:
+    """Let every file go but the one that is written to."""
+    store.sync()
+    assert store.remove_older(1 << 60, 1000) > 0
+    assert disk.list("commitlog/")[0] == f"commitlog/{store._log.min_position:020d}"
+
+
+def test_a_snapshot_that_ends_before_the_log_begins_does_not_cost_the_log() -> None:
+    disk = MemoryDisk()
+    stopped(disk, 3)
+    store = opened(disk)
+    fill(store, 40)
+    aged(disk, store)
+    assert store._log.min_position > 0
+    before = known(store)
+    disk.crash(power=False, rng=random.Random(1))
+    assert known(opened(disk)) == before
+    assert disk.read_file(NAME) is None
+
+
+def test_a_snapshot_of_a_log_that_was_cut_is_not_believed_once_the_log_has_grown_again() -> None:
+    disk = MemoryDisk()
+    stopped(disk, 20)
+    last = disk.list("commitlog/")[-1]
+    disk.open_file(last).truncate(0)
+    store = opened(disk)
+    for number in range(40):
+        store.append(message(number + 1), 1, HOST)
+    before = known(store)
+    disk.crash(power=False, rng=random.Random(1))
+    assert known(opened(disk)) == before
+
+
+@pytest.mark.parametrize("how", ["killed", "power", "clean"])
+def test_a_queue_whose_messages_are_too_old_goes_on_where_it_was(how: str) -> None:
+    disk = MemoryDisk()
+    store = opened(disk)
+    for _ in range(5):
+        store.append(Message("old", 1, b"", {}, 0, 0, 1, ("10.0.0.1", 5)), 1, HOST)
+    fill(store, 40)
+    aged(disk, store)
+    assert (store.min_offset("old", 1), store.max_offset("old", 1)) == (5, 5)
+    before = known(store)
+    if how == "clean":
+        store.save()
+    store.close()
+    disk.crash(power=how == "power", rng=random.Random(1))
+    store = opened(disk)
+    assert known(store) == before
+    assert store.append(Message("old", 1, b"", {}, 0, 0, 1, ("10.0.0.1", 5)), 1, HOST).queue_offset == 5
+    store.empty()
+    assert not disk.list("config/"), "after an emptying queues begin anew"
+    assert list(opened(disk).queues()) == []
+
+
+def test_a_deleted_topic_whose_messages_were_too_old_begins_anew() -> None:
+    disk = MemoryDisk()
+    store = opened(disk)
+    store.append(Message("old", 1, b"", {}, 0, 0, 1, ("10.0.0.1", 5)), 1, HOST)
+    fill(store, 40)
+    aged(disk, store)
+    assert store.max_offset("old", 1) == 1
+    assert store.forget_topic("old", store.appended_position)
+    store.close()
+    assert opened(disk).max_offset("old", 1) == 0
