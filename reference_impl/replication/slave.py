@@ -1,9 +1,10 @@
 """The slave's side: keeps one connection to the master, takes its log over byte by byte, and reports how far it got.
 
 Only whole records are taken; the beginning of one that is cut by a frame waits in memory, and is fetched again after
-a new connection. So the log never ends inside a record, and a report always names the end of one. A frame that does
-not begin where the log ends, or a record that is none, closes the connection: the log stays a prefix of the
-master's. Clauses: rep-prefix, rep-offset-same, rep-resume. Source: RocketMQ HAService.HAClient.
+a new connection, so the log never ends inside a record. A report counts that beginning too, or a long record would
+never be sent to its end; it acknowledges no record that is not in the log. A frame that does not begin where the log
+ends, or a record that is none, closes the connection: the log stays a prefix of the master's. Clauses: rep-prefix,
+rep-offset-same, rep-resume. Source: RocketMQ HAService.HAClient.
 """
 
 from __future__ import annotations
@@ -93,11 +94,11 @@ class Slave:
         records: list[Scanned] = []
         try:
             for frame in link.frames.feed(data):
-                records += self._take(link, frame)
+                self._take(link, frame, records)
         except (WireError, StoreError, OSError) as error:
             self._forget(link, now_ms)
             return [StreamClose(number, f"the master's log is not taken over: {error}")], records
-        grown = self._log.appended_position > link.reported
+        grown = self._log.appended_position + len(link.tail) > link.reported
         return self._report(link, now_ms) if grown else [], records
 
     def tick(self, now_ms: int) -> list[Effect]:
@@ -134,17 +135,18 @@ class Slave:
         self._try_ms = max(now_ms, link.opened_ms + self._reconnect_ms)
 
     def _report(self, link: _Link, now_ms: int) -> list[Effect]:
-        link.reported = self._log.appended_position
+        link.reported = self._log.appended_position + len(link.tail)
         link.said_ms = now_ms
         return [StreamSend(link.number, encode_report(link.reported))]
 
-    def _take(self, link: _Link, frame: HaFrame) -> list[Scanned]:
+    def _take(self, link: _Link, frame: HaFrame, records: list[Scanned]) -> None:
+        """Take a frame in; ``records`` gets what it made whole. WireError, StoreError, OSError."""
         expected = self._log.appended_position + len(link.tail)
         if expected == 0 and frame.body:
             self._log.begin_at(frame.position)
         elif frame.position != expected and expected != 0:
             raise WireError(f"the master sends from {frame.position}, this log ends at {expected}")
         link.tail += frame.body
-        records = self._log.take_over(link.tail) if link.tail else []
-        del link.tail[: sum(record.size for record in records)]
-        return records
+        while taken := self._log.take_over(link.tail):
+            del link.tail[: sum(record.size for record in taken)]
+            records += taken

@@ -177,13 +177,14 @@ class Store:
         begins with no record of this position and its queue, ``RecordTooLargeError``, ``StoreBusyError``, ``OSError``;
         nothing was appended then. Source: rocketmq DefaultMessageStore.appendToCommitLog.
         """
+        if _may_be_cut(data):
+            return []
         records = self._whole_records(memoryview(bytes(data)))
-        if records:
-            size = sum(record.size for record in records)
-            self._log.copy(bytes(data[:size]), fills=not records[-1].topic)
-            for record in records:
-                if record.topic:
-                    self._take_in(record)
+        size = sum(record.size for record in records)
+        self._log.copy(bytes(data[:size]), fills=not records[-1].topic)
+        for record in records:
+            if record.topic:
+                self._take_in(record)
         return records
 
     def _whole_records(self, data: memoryview) -> list[Scanned]:
@@ -195,7 +196,7 @@ class Store:
         while not records or records[-1].topic:
             record = self._scanner.record_at(data, at, position + at)
             if record is None:
-                if not records and not _may_be_cut(data):
+                if not records:
                     raise RecordError(f"no record at {position}: {bytes(data[:BLANK_BYTES_MIN]).hex()} …")
                 break
             key = record.topic, record.queue_id
@@ -466,9 +467,9 @@ class Store:
         return store_time(self._log.read(position, HEAD_BYTES))
 
 
-def _may_be_cut(data: memoryview) -> bool:
+def _may_be_cut(data: bytes | bytearray) -> bool:
     """Whether ``data`` may be the beginning of a record that is not whole."""
     if len(data) < BLANK_BYTES_MIN:
         return True
-    size, magic = peek_record(data)
+    size, magic = peek_record(memoryview(data))
     return magic in (MAGIC_V1, MAGIC_V2, MAGIC_BLANK) and len(data) < size <= RECORD_BYTES_MAX

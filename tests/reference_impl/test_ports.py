@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import socket
 
@@ -60,3 +61,24 @@ def test_a_taken_port_is_refused_with_a_way_out() -> None:
 def test_no_address_means_no_block() -> None:
     with pytest.raises(SettingsError, match="set listenPort"):
         bind("203.0.113.1", 0, broker=False, rng=random.Random())
+
+
+def test_what_is_accepted_is_answered_without_nagles_delay() -> None:
+    async def run() -> int:
+        block = bind("127.0.0.1", 0, broker=False, rng=random.Random())
+        accepted: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        class Noting(asyncio.Protocol):
+            def connection_made(self, transport: asyncio.BaseTransport) -> None:
+                sock = transport.get_extra_info("socket")
+                accepted.set_result(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+                transport.close()
+
+        server = await asyncio.get_running_loop().create_server(Noting, sock=block.main)
+        with socket.create_connection(("127.0.0.1", block.port)):
+            found = await asyncio.wait_for(accepted, 10)
+        server.close()
+        await server.wait_closed()
+        return found
+
+    assert asyncio.run(run())

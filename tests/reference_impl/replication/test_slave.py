@@ -14,6 +14,7 @@ from reference_impl.disk import MemoryDisk
 from reference_impl.effects import Effect, StreamClose, StreamOpen, StreamSend
 from reference_impl.message import decode_record
 from reference_impl.replication import Master, Slave
+from reference_impl.replication.master import WINDOW_BYTES
 from reference_impl.replication.wire import HaFrame, encode_frame, encode_report
 from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
@@ -132,7 +133,8 @@ def test_a_report_follows_each_append(new_store: Any, filled: Any) -> None:
     data = master.read_log(0, 1_000)
     first = decode_record(data).size
     effects, records = slave.stream(1, number, encode_frame(HaFrame(0, data[: first + 10])))
-    assert sent(effects) == encode_report(first)
+    assert sent(effects) == encode_report(first + 10)
+    assert store.appended_position == first
     assert [record.topic for record in records] == ["T"]
     effects, records = slave.stream(2, number, encode_frame(HaFrame(first + 10, b"")))
     assert effects == records == []
@@ -221,3 +223,24 @@ def test_the_master_may_move(new_store: Any) -> None:
     assert isinstance(moved, StreamOpen)
     assert moved.address == "b:1"
     assert slave.stream(4, opened.stream, None) == ([], [])
+
+
+def test_a_record_longer_than_what_may_be_on_its_way_arrives(new_store: Any, filled: Any) -> None:
+    master, slave = new_store(file_bytes=64 << 20), new_store(file_bytes=64 << 20)
+    filled(master, 1, 2 * WINDOW_BYTES)
+    filled(master, 1)
+    pair = Pair(master, slave)
+    pair.run(pair.connect(), [1 << 16])
+    assert slave.appended_position == master.appended_position == pair.master.acked_position
+
+
+def test_a_wrong_record_is_not_acknowledged_with_the_good_ones_before_it(new_store: Any, filled: Any) -> None:
+    master, store = new_store(), new_store()
+    filled(master, 2)
+    slave, number = new_slave(store)
+    slave.stream(0, number, b"")
+    data = bytearray(master.read_log(0, 4_096))
+    data[-60] ^= 1
+    (closed,), (record,) = slave.stream(1, number, encode_frame(HaFrame(0, bytes(data))))
+    assert isinstance(closed, StreamClose)
+    assert store.appended_position == record.size
