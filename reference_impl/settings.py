@@ -60,8 +60,7 @@ flushIntervalConsumeQueue deleteCommitLogFilesInterval deleteConsumeQueueFilesIn
 destroyMapedFileIntervalForcibly redeleteHangedFileInterval putMsgIndexHightWater checkCRCOnRecover
 flushCommitLogLeastPages commitCommitLogLeastPages flushLeastPagesWhenWarmMapedFile
 flushConsumeQueueLeastPages flushCommitLogThoroughInterval commitCommitLogThoroughInterval
-flushConsumeQueueThoroughInterval maxTransferBytesOnMessageInMemory maxTransferCountOnMessageInMemory
-maxTransferBytesOnMessageInDisk maxTransferCountOnMessageInDisk maxHashSlotNum maxIndexNum messageIndexSafe
+flushConsumeQueueThoroughInterval maxHashSlotNum maxIndexNum messageIndexSafe
 warmMapedFileEnable debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills
 transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog
 commercialTimerCount commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue
@@ -159,6 +158,14 @@ class BrokerSettings(_Common, frozen=True):
     """Whether a pull far behind is sent to the slave that its group names."""
     accessMessageInMemoryMaxRatio: int = 40
     """Percent of the machine's memory; a pull further behind counts as reading from the disk. A slave takes 10 less."""
+    maxTransferBytesOnMessageInMemory: int = 262_144
+    """Bytes that one pull is answered, unless its first message alone is longer."""
+    maxTransferCountOnMessageInMemory: int = 32
+    """Messages that one pull is answered, however many it asks for."""
+    maxTransferBytesOnMessageInDisk: int = 65_536
+    """Bytes, for a pull that counts as reading from the disk."""
+    maxTransferCountOnMessageInDisk: int = 8
+    """Messages, for a pull that counts as reading from the disk."""
     offsetCheckInSlave: bool = False
     """Whether a slave corrects the offset of a pull outside the queue, as a master does."""
     mappedFileSizeCommitLog: int = 1_073_741_824

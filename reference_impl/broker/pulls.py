@@ -124,11 +124,16 @@ def _suggested(state: BrokerState, request: Request, header: _Pull, found: Read)
     group = state.groups.find(header.group, request.now_ms)
     if not state.settings.slaveReadEnable or group is None:
         return MASTER_ID
-    memory_bytes = state.settings.memory_bytes
-    position = state.store.position_of(header.topic, header.queue_id, found.next_offset - 1)
-    if memory_bytes and position is not None and state.store.appended_position - position > memory_bytes:
-        return group.slow_broker
-    return group.broker_id
+    return group.slow_broker if _from_disk(state, header, found.next_offset - 1) else group.broker_id
+
+
+def _from_disk(state: BrokerState, header: _Pull, offset: int) -> bool:
+    """Whether a message is so far behind that it counts as not in memory any more, as RocketMQ reckons."""
+    memory_bytes, end = state.settings.memory_bytes, state.store.appended_position
+    if not memory_bytes or end <= memory_bytes:
+        return False
+    position = state.store.position_of(header.topic, header.queue_id, offset)
+    return position is not None and end - position > memory_bytes
 
 
 def _decode(request: Request) -> _Pull:
@@ -234,7 +239,12 @@ def _filter_of_retries(state: BrokerState, header: _Pull) -> Filter | None:
 
 
 def _read(state: BrokerState, header: _Pull, wanted: Filter | None) -> Read:
-    place = header.topic, header.queue_id, header.offset, header.max_num
+    """The first message decides for all of them whether they come from the disk; RocketMQ looks at each."""
+    settings = state.settings
+    limits = settings.maxTransferCountOnMessageInMemory, settings.maxTransferBytesOnMessageInMemory
+    if _from_disk(state, header, header.offset):
+        limits = settings.maxTransferCountOnMessageInDisk, settings.maxTransferBytesOnMessageInDisk
+    place = header.topic, header.queue_id, header.offset, min(header.max_num, limits[0]), limits[1]
     if wanted is None:
         return state.store.read(*place)
     by_code = wanted.by_code if wanted.codes else None

@@ -29,14 +29,14 @@ def query_message(state: BrokerState, request: Request) -> list[Effect]:
         max_num = state.settings.defaultQueryMaxNum
     # CHECK
     found = state.store.by_key(topic, key, min(max_num, state.settings.maxMsgsNumBatch), begin_ms, end_ms)
-    if not found:
-        raise RefusalError(ResponseCode.QUERY_NOT_FOUND, "can not find message, maybe time range not correct")
-    # APPLY: nothing changes
-    # REPLY
     last = {
         "indexLastUpdateTimestamp": str(request.now_ms),
         "indexLastUpdatePhyoffset": str(state.store.appended_position),
     }
+    if not found:
+        raise RefusalError(ResponseCode.QUERY_NOT_FOUND, "can not find message, maybe time range not correct", last)
+    # APPLY: nothing changes
+    # REPLY
     return request.reply(fields=last, body=b"".join(found))
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from reference_impl.errors import RecordError
 from reference_impl.message import decode_record
 from reference_impl.store.commit_log import CommitLog
 from reference_impl.store.consume_queue import ConsumeQueue
@@ -55,8 +56,12 @@ def wanted_by(
     def wanted(index: int) -> bool:
         if accept is not None and not accept(queue.tags_codes[index]):
             return False
-        record = log.read(queue.positions[index], queue.sizes[index])
-        return accept_properties(decode_record(record, check_crc=False).properties)
+        data = log.read(queue.positions[index], queue.sizes[index])
+        try:
+            properties = decode_record(data, check_crc=False).properties
+        except RecordError:
+            return False  # damaged since it was stored: what is after it can still be read
+        return accept_properties(properties)
 
     return wanted
 

@@ -202,7 +202,32 @@ def vip(talk: Talk) -> None:
     small.close()
 
 
-STORIES = (decisions, checks, waits_and_batches, who_is_prepared, replies, compressed, vip)
+def pulled_and_found(talk: Talk) -> None:
+    """How much one pull is answered; by key and by time."""
+    talk.topic("Pulled")
+    sent = [talk.send("Pulled", b"s", 0, {"KEYS": "same", "UNIQ_KEY": f"p{number}"}) for number in range(40)]
+    for _ in range(40):
+        talk.send("Pulled", bytes(9000), 1, {"KEYS": "other"})
+    for queue, size in ((0, 40), (1, 40)):
+        talk.pull("Pulled", queue, at_least=size)
+        for wanted in (0, 1, 31, 32, 33, 64, 1000):
+            answer = talk.ask(11, **pull_fields("Pulled", queue) | {"maxMsgNums": wanted})
+            found = [record.queue_offset for record in records_of(answer.body)]
+            talk.note(f"{wanted} of queue {queue}", answer.code, answer.fields["nextBeginOffset"], found)
+    first, last = (talk.record_of(sent[at]).store_time_ms for at in (0, -1))
+    for key, most, unique, begin, end in (
+        ("same", 10, "false", 0, last), ("same", 1000, "false", 0, last), ("p7", 10, "true", 0, last),
+        ("same", 10, "false", 0, 1000), ("none", 10, "false", 0, last),
+    ):  # fmt: skip
+        fields = {"topic": "Pulled", "key": key, "maxNum": most, "beginTimestamp": begin, "endTimestamp": end}
+        answer = talk.ask(12, **fields, _UNIQUE_KEY_QUERY=unique)
+        found = [record.queue_offset for record in records_of(answer.body)]
+        talk.note(f"{most} of {key} from {begin}", answer.code, answer.remark, found, sorted(answer.fields))
+    for when in (0, first - 1000, last + 1000):
+        talk.note("by time", talk.ask(29, topic="Pulled", queueId=0, timestamp=when).fields)
+
+
+STORIES = (decisions, checks, waits_and_batches, who_is_prepared, replies, compressed, vip, pulled_and_found)
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

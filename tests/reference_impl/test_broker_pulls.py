@@ -32,6 +32,33 @@ def test_records_in_order_up_to_the_number_asked(bench: type[Bench], split: Call
 
 
 @pytest.mark.parametrize(
+    ("memory_bytes", "limits"),
+    [(0, (32, 7)), (1 << 30, (32, 7)), (5_000, (8, 1))],
+    ids=["any is in memory", "all is in memory", "from the disk"],
+)
+def test_one_pull_has_limits(bench: type[Bench], memory_bytes: int, limits: tuple[int, int], split: Any) -> None:
+    """As Apache RocketMQ 4.9.7 answers; see tests/interop/test_same_answers.py."""
+    b = bench(physical_memory_bytes=memory_bytes)
+    for size in (1, 36_000):
+        for _ in range(40):
+            b.send("T", bytes(size), queue=int(size > 1))
+    for queue, limit in enumerate(limits):
+        answer = b.pull("T", queue=queue, maxMsgNums=64)
+        assert [record.queue_offset for record in split(answer.body)] == list(range(limit))
+        assert offsets(answer) == (limit, 0, 40)
+    end = b.pull("T", queue=1, offset=38, maxMsgNums=64)
+    assert len(split(end.body)) == (1 if memory_bytes == 5_000 else 2), "all of it is behind more than 2000 bytes"
+
+
+def test_limits_of_a_pull_can_be_set(bench: type[Bench], split: Any) -> None:
+    b = bench(maxTransferCountOnMessageInMemory=5, maxTransferBytesOnMessageInMemory=1000)
+    for size in (1, 400):
+        for _ in range(8):
+            b.send("T", bytes(size), queue=int(size > 1))
+    assert [len(split(b.pull("T", queue=queue, maxMsgNums=64).body)) for queue in (0, 1)] == [5, 1]
+
+
+@pytest.mark.parametrize(
     ("offset", "code", "remark", "following"),
     [
         (3, 19, "OFFSET_OVERFLOW_ONE", 3),

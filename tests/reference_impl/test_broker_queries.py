@@ -36,6 +36,7 @@ def test_nothing_found(bench: type[Bench], key: str) -> None:
     b.send("T", properties={"KEYS": "order-7"})
     answer = query(b, key)
     assert (answer.code, answer.remark) == (22, "can not find message, maybe time range not correct")
+    assert set(answer.fields) == {"indexLastUpdateTimestamp", "indexLastUpdatePhyoffset"}
 
 
 def test_one_answer_has_a_limit(bench: type[Bench], split: Any) -> None:

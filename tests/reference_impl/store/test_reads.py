@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference_impl.disk import MemoryDisk
+from reference_impl.store import Store
 from reference_impl.store.consume_queue import ConsumeQueue
 from reference_impl.store.reads import SCANNED_MESSAGES_MAX, choose
 
@@ -39,3 +43,19 @@ def test_unwanted_messages_are_looked_at_up_to_a_limit(count: int) -> None:
     chosen, looked_at = choose(queue([1] * count), 0, 1000, 1 << 30, lambda index: index % 2 == 1)
     assert looked_at == min(count, SCANNED_MESSAGES_MAX)
     assert chosen == list(range(1, looked_at, 2))
+
+
+def test_a_damaged_record_is_no_reason_to_read_no_further(make_message: Any) -> None:
+    disk = MemoryDisk()
+    store = Store.open(disk)
+    places = [store.append(make_message(b"m", tags="A"), 1, ("127.0.0.1", 1)) for _ in range(3)]
+    name = disk.list("commitlog/")[0]
+    data = bytearray(disk.read_file(name) or b"")
+    at = places[1].physical_offset
+    data[at : at + places[1].size] = bytes(places[1].size)
+    store.sync()
+    store.save()
+    disk.replace(name, bytes(data), durable=True)
+    store = Store.open(disk)
+    read = store.read("orders", 0, 0, 32, accept_properties=lambda properties: properties["TAGS"] == "A")
+    assert (read.status, read.count, read.next_offset) == ("FOUND", 2, 3)
