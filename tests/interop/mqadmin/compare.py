@@ -26,11 +26,12 @@ _FORGET = (
     (r"(?m)\btrue +\d+$", "true MS"),
     (r"\d+\.\d+(E-?\d+)?", "RATE"),
     (r"(commitLogOffset|physicOffset|CommitLog Offset)[=: ]+\d+", "POSITION"),
+    (r"(?m)OK, \d+$", "OK, TOPICS"),
     (r"(?m)^%RETRY%\S+\s+broker-a\s.*$", ""),
     (r"[ \t]+", " "),
 )
 """What may differ between any two runs, and what stands for it. A client knows the retry topic from its next look at
-the route on, which may be now or half a minute later.
+the route on, which may be now or half a minute later; the tool's own consumers may have made theirs.
 """
 
 
