@@ -46,7 +46,7 @@ PARTS = {
     "async": ("ASYNC_FLUSH", SENDS),
     "consume": ("ASYNC_FLUSH", CONSUMPTION),
 }
-HEAPS_MIB = (256, 128, 96, 64, 48, 40, 32, 24, 20, 16)
+HEAPS_MIB = (128, 96, 64, 48, 32, 24, 16)
 TARGETS = {
     ("ready", ""): 15.0,
     ("sync", "64 threads, 256 B"): 1.0,
@@ -67,6 +67,7 @@ class Results:
     anonymous_mib: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     smallest_heap_mib: int | None = None
     smallest_rss_mib: float = 0.0
+    smallest_anonymous_mib: float = 0.0
     busiest: float = 0.0
     """Highest load average before a run."""
 
@@ -139,12 +140,13 @@ def find_smallest_heap(command: list[str], results: Results) -> None:
         try:
             with java("ASYNC_FLUSH", (heap, heap)) as system:
                 load(command, system, phases)
-                rss = system.rss_mib()
+                rss, anonymous = system.rss_mib(), system.anonymous_mib()
         except (TimeoutError, subprocess.SubprocessError) as error:
             print(f"heap {heap:4} MiB: not enough ({type(error).__name__})", flush=True)
             return
         print(f"heap {heap:4} MiB: enough, {rss:.0f} MiB resident", flush=True)
         results.smallest_heap_mib, results.smallest_rss_mib = heap, rss
+        results.smallest_anonymous_mib = anonymous
 
 
 def _shorter(phase: str, share: int) -> str:
@@ -191,7 +193,8 @@ def memory(results: Results) -> list[str]:
         lines.append(
             f"The smallest heap with which Java got through a quarter of it, of {HEAPS_MIB} MiB tried downwards: "
             f"{results.smallest_heap_mib} MiB for each of its two processes, "
-            f"{results.smallest_rss_mib:.0f} MiB resident."
+            f"{results.smallest_rss_mib:.0f} MiB resident, "
+            f"{results.smallest_anonymous_mib:.0f} MiB of it not pages of files."
         )
     return lines
 

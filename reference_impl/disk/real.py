@@ -15,6 +15,9 @@ import msgspec
 
 from reference_impl.disk.base import EARLIER_SUFFIX, RECORD_NAME, TEMPORARY_SUFFIX, File, Space, check_name
 
+RECORD_BYTES_MAX = 4 << 20
+"""Length at which ``synced.jsonl`` is written anew, with one line for each file; ours."""
+
 _CREATE_MODE = 0o644
 
 
@@ -205,45 +208,53 @@ class _RealFile:
 
 
 class _SyncedRecord:
-    """``synced.jsonl``: read, brought in line with the files and shortened at start; appended to from then on.
+    """``synced.jsonl``: read, brought in line with the files and shortened at start; appended to from then on, and
+    shortened again when it is long.
 
-    ``state`` maps each file that has a durable version to that version's bytes. Lines are single ``O_APPEND``
-    writes, so the thread that syncs and the thread that replaces tables may both write.
+    ``state`` maps each file that has a durable version to that version's bytes. The thread that syncs and the thread
+    that replaces tables may both write.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.state: dict[str, int] = {}
         self._volatile: set[str] = set()
+        self._lock = threading.Lock()
         for line in _lines(root / RECORD_NAME):
             self._replay(line)
         self._reconcile()
         self._handle = self._rewrite()
+        self._bytes = 0
 
     def synced(self, name: str, synced_bytes: int) -> None:
-        self._append({"file": name, "synced_bytes": synced_bytes})
-        self.state[name] = synced_bytes
+        with self._lock:
+            self._append({"file": name, "synced_bytes": synced_bytes})
+            self.state[name] = synced_bytes
 
     def replacing(self, name: str) -> None:
         """Keep the durable version, if there is one and it is still in place, before a rename puts another over it."""
-        if name not in self.state or name in self._volatile:
-            return
-        earlier = self._earlier(name)
-        earlier.unlink(missing_ok=True)
-        os.link(self._root / name, earlier)
-        self._append({"file": name, "synced_bytes": self.state[name], "replacing": True})
-        self._volatile.add(name)
+        with self._lock:
+            if name not in self.state or name in self._volatile:
+                return
+            earlier = self._earlier(name)
+            earlier.unlink(missing_ok=True)
+            os.link(self._root / name, earlier)
+            self._append({"file": name, "synced_bytes": self.state[name], "replacing": True})
+            self._volatile.add(name)
 
     def replaced(self, name: str, synced_bytes: int) -> None:
-        self._append({"file": name, "synced_bytes": synced_bytes, "replaced": True})
-        self.state[name] = synced_bytes
-        if name in self._volatile:
-            self._volatile.discard(name)
-            self._earlier(name).unlink(missing_ok=True)
+        with self._lock:
+            self._append({"file": name, "synced_bytes": synced_bytes, "replaced": True})
+            self.state[name] = synced_bytes
+            self._drop_earlier(name)
 
     def removed(self, name: str) -> None:
-        self._append({"file": name, "removed": True})
-        self.state.pop(name, None)
+        with self._lock:
+            self._append({"file": name, "removed": True})
+            self.state.pop(name, None)
+            self._drop_earlier(name)
+
+    def _drop_earlier(self, name: str) -> None:
         if name in self._volatile:
             self._volatile.discard(name)
             self._earlier(name).unlink(missing_ok=True)
@@ -300,9 +311,14 @@ class _SyncedRecord:
         return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def _append(self, line: dict[str, Any]) -> None:
+        if self._bytes > RECORD_BYTES_MAX:
+            long, self._handle = self._handle, self._rewrite()
+            os.close(long)
+            self._bytes = 0
         data = _line(line)
         if os.write(self._handle, data) != len(data):
             raise OSError(errno.ENOSPC, "the synced record could not be written whole", RECORD_NAME)
+        self._bytes += len(data)
 
 
 def _line(line: dict[str, Any]) -> bytes:

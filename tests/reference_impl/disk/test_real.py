@@ -288,3 +288,22 @@ def test_the_space_of_the_file_system(tmp_path: Path) -> None:
     assert 0 < space.usable <= space.total
     assert 0 < space.used < space.total
     assert 0 < space.ratio <= 1
+
+
+def test_a_long_record_is_shortened_while_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_power: Cut
+) -> None:
+    monkeypatch.setattr("reference_impl.disk.real.RECORD_BYTES_MAX", 500)
+    disk = RealDisk(tmp_path)
+    disk.replace("config/t", b"durable", durable=True)
+    disk.replace("config/t", b"later", durable=False)
+    file, longest = disk.open_file("log/0"), 0
+    for _ in range(200):
+        file.append(b"x")
+        file.sync()
+        longest = max(longest, (tmp_path / "synced.jsonl").stat().st_size)
+    assert 500 < longest < 1000
+    assert len(record_lines(tmp_path)) < 20
+    file.append(b"lost")
+    cut_power(tmp_path)
+    assert tree(tmp_path) == {"log/0": b"x" * 200, "config/t": b"durable"}
