@@ -49,22 +49,25 @@ def create_topic(state: BrokerState, request: Request) -> list[Effect]:
 
 
 def delete_topic(state: BrokerState, request: Request) -> list[Effect]:
-    """215: forget a topic, its messages and the offsets in it; made anew, it begins empty at 0. Codes 0, 1."""
+    """215: forget a topic, its messages and the offsets in it; made anew, it begins empty at 0. Codes 0, 1.
+
+    Answered when every NameServer has answered or failed: tools delete it there next (216), and an earlier
+    registration that came later would bring it back.
+    """
     # DECODE
     name = text(request.command.fields, "topic")
     # CHECK
     _refuse_bad_name(state, name)
     # APPLY
-    effects: list[Effect] = []
-    if state.topics.remove(name, request.now_ms):
+    if state.settings.autoDeleteUnusedStats:
+        state.statistics.forget_topic(name)
+    known = state.topics.remove(name, request.now_ms)
+    if known:
         state.offsets.forget_topic(name)
         save_topics(state)
         forget_messages(state, name)
-        effects = state.registrar.register(state.topics)
-    if state.settings.autoDeleteUnusedStats:
-        state.statistics.forget_topic(name)
     # REPLY
-    return [*request.reply(), *effects]
+    return state.registrar.register(state.topics, request.reply()) if known else request.reply()
 
 
 def all_topics(state: BrokerState, request: Request) -> list[Effect]:

@@ -147,6 +147,14 @@ class Bench:
         assert answer is not None, f"code {code} was not answered"
         return answer
 
+    def settle(self, code: int, fields: dict[str, Any]) -> Command:
+        """Make a request that is answered when the NameServers have answered the broker."""
+        opaque = self.begin(code, fields)
+        self.answer_calls()
+        answer = self.answer(opaque)
+        assert answer is not None, f"code {code} was not answered"
+        return answer
+
     def answer_calls(self, *, failed: bool = False, fields: dict[str, str] | None = None) -> list[Call]:
         """Answer what the core asked of NameServers; what it was."""
         calls, self.calls = self.calls, []

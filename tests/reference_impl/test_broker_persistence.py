@@ -47,7 +47,7 @@ def test_a_topic_outlives_a_power_cut_from_its_first_acknowledgement_on(bench: t
     assert b.send("T").code == 0
     b.restart(power=True)
     assert b.broker.state.topics.get("T") is not None
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     b.restart(power=True)
     assert b.broker.state.topics.get("T") is None
 

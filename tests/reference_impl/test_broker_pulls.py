@@ -206,7 +206,7 @@ def test_a_topic_that_vanishes_while_a_pull_waits(bench: type[Bench]) -> None:
     b = bench()
     b.send("T")
     opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=HOLD))
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     b.advance(5_000)
     assert b.answer(opaque).code == 17
 

@@ -29,8 +29,8 @@ def test_create_change_and_delete_a_topic(bench: type[Bench]) -> None:
     create(b, writeQueueNums=4)
     assert json.loads(b.ask(21).body)["dataVersion"]["counter"] == counter + 1
     b.ask(15, {"consumerGroup": "G", "topic": "T", "queueId": 0, "commitOffset": 1})
-    assert b.ask(215, {"topic": "T"}).code == 0
-    assert b.ask(215, {"topic": "T"}).code == 0
+    assert b.settle(215, {"topic": "T"}).code == 0
+    assert b.settle(215, {"topic": "T"}).code == 0
     assert b.pull("T").code == 17
     assert json.loads(b.ask(43).body) == {"offsetTable": {}}
 
@@ -55,7 +55,7 @@ def test_refused_topics(bench: type[Bench], fields: dict[str, Any], remark: str)
 
 
 def test_a_system_topic_is_not_deleted(bench: type[Bench]) -> None:
-    assert bench().ask(215, {"topic": "SCHEDULE_TOPIC_XXXX"}).code == 1
+    assert bench().settle(215, {"topic": "SCHEDULE_TOPIC_XXXX"}).code == 1
 
 
 def test_figures_of_every_queue_with_objects_as_keys(bench: type[Bench]) -> None:
@@ -132,9 +132,9 @@ def test_system_topics_are_listed_and_kept(bench: type[Bench]) -> None:
     names = json.loads(b.ask(305).body)["topicList"]
     assert {"TBW102", "broker-a", "DefaultCluster", "DefaultCluster_REPLY_TOPIC", "SCHEDULE_TOPIC_XXXX"} <= set(names)
     for name in names:
-        assert b.ask(215, {"topic": name}).code == 1
+        assert b.settle(215, {"topic": name}).code == 1
         assert b.ask(17, TOPIC | {"topic": name}).code == 1
-    assert "illegal characters" in b.ask(215, {"topic": "a.b"}).remark
+    assert "illegal characters" in b.settle(215, {"topic": "a.b"}).remark
 
 
 @pytest.mark.parametrize("code", [306, 316, 329])
@@ -150,7 +150,7 @@ def test_there_is_nothing_to_clean(bench: type[Bench], code: int) -> None:
 def test_the_counts_of_a_topic_go_with_it_where_that_is_wanted(bench: type[Bench], goes: bool) -> None:
     b = bench(autoDeleteUnusedStats=goes)
     b.send("T")
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     assert b.ask(315, {"statsName": "TOPIC_PUT_NUMS", "statsKey": "T"}).code == int(goes)
 
 
@@ -163,7 +163,7 @@ def test_a_topic_made_anew_begins_empty(bench: type[Bench], how: str) -> None:
         b.send("U", b"other")
     b.flush()
     b.ask(15, {"consumerGroup": "G", "topic": "T", "queueId": 0, "commitOffset": 3})
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     create(b)
     if how != "runs on":
         b.restart(power=how == "power", clean=how == "clean")
@@ -174,7 +174,7 @@ def test_a_topic_made_anew_begins_empty(bench: type[Bench], how: str) -> None:
     assert b.bodies("T") == [b"new"]
     assert b.bodies("U") == [b"other"] * 3
     b.flush()
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     b.restart(power=True)
     assert b.bodies("T") == []
 
@@ -182,7 +182,7 @@ def test_a_topic_made_anew_begins_empty(bench: type[Bench], how: str) -> None:
 def test_what_the_log_has_lost_needs_no_reminder(bench: type[Bench]) -> None:
     b = bench(mappedFileSizeCommitLog=1000)
     b.send("T")
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     for _ in range(20):
         b.send("U")
     b.flush()
@@ -196,7 +196,7 @@ def test_what_the_log_has_lost_needs_no_reminder(bench: type[Bench]) -> None:
 def test_an_emptied_broker_has_no_deleted_topics(bench: type[Bench]) -> None:
     b = bench()
     b.send("T")
-    b.ask(215, {"topic": "T"})
+    b.settle(215, {"topic": "T"})
     b.broker.empty(b.now_ms)
     b.restart()
     assert b.broker.state.deleted_topics == {}
