@@ -78,6 +78,8 @@ class Stage:
         up = asyncio.ensure_future(self.pump(reader, back, count=False))
         try:
             await self.pump(there, writer, count=True)
+        except asyncio.CancelledError:
+            pass  # the loop ends; Python 3.12 takes a cancelled handler of a connection for a broken one
         finally:
             up.cancel()
             for end in (writer, back):
