@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clients import Cluster, Result, alone, results_of
@@ -44,11 +44,18 @@ def _moved(text: str) -> str:
 
 
 def run(
-    version: str, cluster: Cluster, home: Path, features: Sequence[str] = (), *, binary: bool = False
+    version: str,
+    cluster: Cluster,
+    home: Path,
+    features: Sequence[str] = (),
+    *,
+    binary: bool = False,
+    properties: Mapping[str, str] | None = None,
 ) -> list[Result]:
-    """Run features, all when none is named; ``binary``: with RocketMQ's binary headers."""
+    """Run features, all when none is named; ``binary``: with RocketMQ's binary headers; ``properties``: of Java."""
     client = f"java-{version}-binary" if binary else f"java-{version}"
     options = [f"-Duser.home={home}", "-Drocketmq.client.logLevel=ERROR", f"-Drocketmq.client.logRoot={home}"]
+    options += [f"-D{key}={setting}" for key, setting in (properties or {}).items()]
     if binary:
         options.append("-Drocketmq.serialize.type=ROCKETMQ")
     path = f"{build(version)}:{jars(version)}/*"
