@@ -9,6 +9,7 @@ TransactionalMessageBridge, EndTransactionProcessor.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -40,6 +41,12 @@ OP_TAG: Final = "d"
 """Tag of an op record: the half message is to be passed over."""
 READ_MAX: Final = 32
 """Records read at once when progress is taken up again after a start; ours."""
+
+SLICE: Final = 200
+SLICE_PAUSE_MS: Final = 5
+"""A round of checks looks at so many half messages, and lets everything else go on for so long; ours: RocketMQ checks
+in a thread of its own.
+"""
 
 
 class Reader(Protocol):
@@ -186,6 +193,10 @@ class TransactionTable(Struct):
     """Queue offset after the last half message."""
     op_end: int = 0
     """Queue offset after the last op record."""
+    ahead: deque[int] = field(default_factory=deque)
+    """What the round of checks that is going on has not looked at yet, by origin."""
+    next_slice_ms: int | None = None
+    """When the round goes on; None when none is going on."""
 
     def half_stored(self, half: Message, queue_offset: int) -> None:
         """A half message, or a copy of one, was stored at a queue offset."""
@@ -202,6 +213,18 @@ class TransactionTable(Struct):
     def given_up(self, origin: int) -> None:
         """The half message is asked about no more."""
         self.open.pop(origin, None)
+
+    def begin_round(self, now_ms: int) -> None:
+        """Look at every open half message, the earliest copy first; a round that is going on just goes on."""
+        if self.next_slice_ms is None:
+            self.ahead.extend(self.open)
+            self.next_slice_ms = now_ms
+
+    def take_slice(self, now_ms: int) -> list[tuple[int, int]]:
+        """The next few that are open still: origin, and queue offset of the latest copy."""
+        origins = [self.ahead.popleft() for _ in range(min(SLICE, len(self.ahead)))]
+        self.next_slice_ms = now_ms + SLICE_PAUSE_MS if self.ahead else None
+        return [(origin, self.open[origin].offset) for origin in origins if origin in self.open]
 
     def progress(self) -> tuple[int, int]:
         """From where half and op queue have to be read after a start: offsets to commit for ``CHECK_GROUP``."""
@@ -225,6 +248,8 @@ class TransactionTable(Struct):
     def reset(self) -> None:
         """Forget everything: both queues are empty."""
         self.open.clear()
+        self.ahead.clear()
+        self.next_slice_ms = None
         self.half_end = self.op_end = 0
 
     @staticmethod

@@ -145,6 +145,7 @@ class BrokerCore:
         if due_ms is not None and due_ms <= now_ms:
             effects += self._deliver(now_ms)
         effects += self._timers.run(now_ms)
+        effects += transactions.go_on(self.state, now_ms)
         return [*effects, *replication.send_appended(self.state, now_ms), *replication.tick(self.state, now_ms)]
 
     def next_deadline_ms(self) -> int | None:
@@ -154,6 +155,7 @@ class BrokerCore:
         times = (
             self._timers.next_ms,
             state.schedule.next_due_ms(),
+            state.transactions.next_slice_ms,
             *(w.next_deadline_ms() for w in waits),
             *replication.next_deadlines_ms(state),
         )

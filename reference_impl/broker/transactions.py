@@ -9,7 +9,6 @@ Source: RocketMQ EndTransactionProcessor, TransactionalMessageServiceImpl, Abstr
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Final
 
 from msgspec.structs import replace
@@ -18,7 +17,6 @@ from reference_impl.broker.arrivals import make_internal_topic, store_message
 from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, number, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
-    MASTER_ID,
     PROPERTY_CHECK_TIMES,
     PROPERTY_PGROUP,
     PROPERTY_UNIQ_KEY,
@@ -45,6 +43,7 @@ from reference_impl.redelivery import as_message
 from reference_impl.store import Appended
 from reference_impl.transactions import (
     CHECK_GROUP,
+    SLICE_PAUSE_MS,
     Again,
     GivenUp,
     Rules,
@@ -55,10 +54,6 @@ from reference_impl.transactions import (
     origin_of,
 )
 
-CHECKS_MAX: Final = 2000
-"""Half messages looked at in one round, so that it does not stop everything else; the next round goes on. Ours:
-RocketMQ ends a round after 60 s.
-"""
 _HOUR_MS: Final = 3_600_000
 
 
@@ -71,7 +66,7 @@ def end_transaction(state: BrokerState, request: Request) -> list[Effect]:
     position = number(fields, "commitLogOffset")
     decision = number(fields, "commitOrRollback")
     # CHECK
-    if state.settings.brokerId != MASTER_ID:
+    if state.slave is not None:
         raise RefusalError(ResponseCode.SLAVE_NOT_AVAILABLE, "a slave ends no transactions: ask the master")
     if decision == 0:
         return []
@@ -112,15 +107,23 @@ def resume_check(state: BrokerState, request: Request) -> list[Effect]:
 
 
 def check(state: BrokerState, now_ms: int) -> list[Effect]:
-    """One round over the open half messages, every ``transactionCheckInterval``. A full disk ends it early."""
-    if state.settings.brokerId != MASTER_ID:
+    """Begin a round over the open half messages, every ``transactionCheckInterval``."""
+    state.transactions.begin_round(now_ms)
+    return go_on(state, now_ms)
+
+
+def go_on(state: BrokerState, now_ms: int) -> list[Effect]:
+    """A slice of the round that is going on, when it is due. A full disk ends the slice early."""
+    due_ms = state.transactions.next_slice_ms
+    # Later than a pause from now: the clock was set back.
+    if due_ms is None or 0 < due_ms - now_ms <= SLICE_PAUSE_MS:
         return []
     settings = state.settings
     rules = Rules(settings.transactionTimeOut, settings.transactionCheckMax, settings.fileReservedTime * _HOUR_MS)
     effects: list[Effect] = []
     try:
-        for origin, found in list(islice(state.transactions.open.items(), CHECKS_MAX)):
-            effects += _check_one(state, origin, found.offset, rules, now_ms)
+        for origin, offset in state.transactions.take_slice(now_ms):
+            effects += _check_one(state, origin, offset, rules, now_ms)
     except (OSError, StoreBusyError):
         # What was not stored again is still open.
         pass

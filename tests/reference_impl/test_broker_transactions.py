@@ -9,6 +9,7 @@ import pytest
 
 from reference_impl.frame import FLAG_ONEWAY
 from reference_impl.message import decode_record
+from reference_impl.transactions import SLICE, SLICE_PAUSE_MS
 
 Bench = Any
 HALF = "RMQ_SYS_TRANS_HALF_TOPIC"
@@ -251,6 +252,41 @@ def test_a_young_message_waits_and_nobody_there_counts_as_asked(bench: type[Benc
     produce(b)
     b.advance(5000)
     assert [command.fields["msgId"] for command in checks(b)] == ["u1"]
+
+
+def test_a_round_of_checks_lets_everything_else_go_on(bench: type[Bench]) -> None:
+    b = bench()
+    produce(b)
+    halves = 2 * SLICE + 1
+    for number in range(halves):
+        prepare(b, f"u{number}")
+    wanted = [f"u{number}" for number in range(halves)]
+    del wanted[SLICE]
+    for minute in range(1, 4):
+        produce(b)
+        b.advance(minute * 60_000 - (b.now_ms - 1_700_000_000_000))
+        asked = [command.fields["msgId"] for command in checks(b)]
+        assert len(asked) == SLICE, "one slice at once"
+        if minute == 1:
+            _, late = b.records(HALF)[SLICE - 1 : SLICE + 1]
+            assert end(b, late, ROLLBACK).code == 0, "settled while the round goes on"
+        b.advance(SLICE_PAUSE_MS - 1)
+        assert checks(b) == []
+        b.advance(2 * SLICE_PAUSE_MS)
+        asked += [command.fields["msgId"] for command in checks(b)]
+        assert asked == wanted, "each once, the earliest first"
+
+
+def test_a_clock_that_is_set_back_holds_up_no_round(bench: type[Bench]) -> None:
+    b = bench()
+    produce(b)
+    for number in range(SLICE + 1):
+        prepare(b, f"u{number}")
+    b.advance(60_000)
+    assert len(checks(b)) == SLICE
+    b.now_ms -= 3_600_000
+    b.carry(b.core.tick(b.now_ms))
+    assert len(checks(b)) == 1
 
 
 def test_only_producers_of_its_group_are_asked(bench: type[Bench]) -> None:
