@@ -38,6 +38,9 @@ _FILE_NAME = re.compile(f"{FOLDER}[0-9]{{20}}")
 UNSYNCED_BYTES_MAX = 256 << 20
 """Bytes that may wait for a sync; ours: RocketMQ refuses by time instead (osPageCacheBusyTimeOutMills)."""
 
+_SLICE = 64
+"""Synced chunks that are dropped with the lock held once: the owner appends with the same lock."""
+
 _WINDOW_BYTES = 8 << 20
 """How much recovery reads at once; a longer record is read whole."""
 
@@ -244,8 +247,17 @@ class CommitLog:
     def _advance(self, position: int) -> None:
         with self._state_lock:
             self._synced = max(self._synced, position)
-            while self._unsynced and self._unsynced[0][0] + len(self._unsynced[0][1]) <= self._synced:
+        while self._forget_synced():
+            pass  # between two slices the owner gets the lock
+
+    def _forget_synced(self) -> bool:
+        """Drop a slice of the chunks that are on the disk; whether there may be more."""
+        with self._state_lock:
+            for _ in range(_SLICE):
+                if not self._unsynced or self._unsynced[0][0] + len(self._unsynced[0][1]) > self._synced:
+                    return False
                 self._unsynced_bytes -= len(self._unsynced.popleft()[1])
+        return True
 
     @staticmethod
     def _write_again(segments: list[_Segment], position: int, data: bytes) -> None:
