@@ -3,7 +3,6 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -20,12 +19,28 @@ public final class Harness {
 
     static final int FEATURE_SECONDS_MAX = 75;
     static final Map<String, Feature> FEATURES = new LinkedHashMap<>();
+    private static final Map<String, Feature> ALONE = new LinkedHashMap<>();
+    private static final String NO_SUCH_CALL = "the client has no such call";
     private static final AtomicInteger COUNTER = new AtomicInteger();
     static String namesrv = "";
     static String brokerAddress = "";
     static String brokerName = "broker-a";
 
     private Harness() {
+    }
+
+    /** Registers a feature that disturbs others: it runs after all of them. */
+    static void alone(String name, Feature feature) {
+        ALONE.put(name, feature);
+    }
+
+    /** Registers features of other clients, so that the results say that this one lacks them. */
+    static void lacking(String... names) {
+        for (String name : names) {
+            FEATURES.put(name, () -> {
+                throw new UnsupportedOperationException(NO_SUCH_CALL);
+            });
+        }
     }
 
     /** A name that nothing else in this run has. */
@@ -79,6 +94,9 @@ public final class Harness {
         while (cause.getCause() != null && cause.getMessage() == null) {
             cause = cause.getCause();
         }
+        if (NO_SUCH_CALL.equals(cause.getMessage())) {
+            return NO_SUCH_CALL;
+        }
         String said = cause.getClass().getSimpleName() + ": " + cause.getMessage();
         return said.length() > 300 ? said.substring(0, 300) : said;
     }
@@ -87,31 +105,44 @@ public final class Harness {
     public static void main(String[] arguments) throws Exception {
         namesrv = arguments[0];
         brokerAddress = arguments[1];
-        Features.register();
-        AdminFeatures.register();
+        Sending.register();
+        Consuming.register();
+        Retrying.register();
+        Transactions.register();
+        Pulling.register();
+        Asking.register();
+        Newer.register();
+        Administering.register();
         List<String> wanted = List.of(arguments).subList(3, arguments.length);
         if (wanted.contains("list")) {
             FEATURES.keySet().forEach(System.out::println);
+            ALONE.keySet().forEach(System.out::println);
             return;
         }
         ExecutorService starters = Executors.newFixedThreadPool(Integer.parseInt(arguments[2]), Harness::daemon);
         ExecutorService runners = Executors.newCachedThreadPool(Harness::daemon);
-        Set<String> names = wanted.isEmpty() ? FEATURES.keySet() : Set.copyOf(wanted);
+        List<String> names = new ArrayList<>(wanted);
+        if (wanted.isEmpty()) {
+            names.addAll(FEATURES.keySet());
+            names.addAll(ALONE.keySet());
+        }
         List<Future<?>> all = new ArrayList<>();
         for (String name : names) {
-            all.add(starters.submit(() -> report(name, runners)));
+            if (!ALONE.containsKey(name)) {
+                all.add(starters.submit(() -> report(name, FEATURES.get(name), runners)));
+            }
         }
         for (Future<?> one : all) {
             one.get();
         }
+        names.stream().filter(ALONE::containsKey).forEach(name -> report(name, ALONE.get(name), runners));
         System.out.flush();
         Runtime.getRuntime().halt(0);
     }
 
-    private static void report(String name, ExecutorService runners) {
+    private static void report(String name, Feature feature, ExecutorService runners) {
         long began = System.nanoTime();
         Throwable trouble = null;
-        Feature feature = FEATURES.get(name);
         Future<?> running = runners.submit(() -> {
             check(feature != null, "no such feature");
             feature.run();

@@ -1,6 +1,8 @@
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import org.apache.rocketmq.client.consumer.DefaultMQPullConsumer;
 import org.apache.rocketmq.client.consumer.DefaultMQPushConsumer;
 import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.exception.MQClientException;
@@ -13,30 +15,38 @@ import org.apache.rocketmq.tools.admin.DefaultMQAdminExt;
 import org.apache.rocketmq.tools.command.topic.DeleteTopicSubCommand;
 
 /** What an operator does with the admin client. */
-final class AdminFeatures {
+final class Administering {
     interface Use {
         void with(DefaultMQAdminExt admin) throws Exception;
     }
 
-    private AdminFeatures() {
+    private Administering() {
     }
 
     static void register() {
         Map<String, Harness.Feature> all = Harness.FEATURES;
-        all.put("admin-topic", () -> admin(AdminFeatures::topic));
-        all.put("admin-group", () -> admin(AdminFeatures::group));
-        all.put("admin-topic-stats", () -> admin(AdminFeatures::topicStats));
-        all.put("admin-consume-stats", () -> admin(AdminFeatures::consumeStats));
-        all.put("admin-connections", () -> admin(AdminFeatures::connections));
-        all.put("admin-running-info", () -> admin(AdminFeatures::runningInfo));
-        all.put("admin-consume-directly", () -> admin(AdminFeatures::consumeDirectly));
-        all.put("admin-reset-offset", () -> admin(AdminFeatures::resetOffset));
-        all.put("admin-clone-offset", () -> admin(AdminFeatures::cloneOffset));
-        all.put("admin-who-consumes", () -> admin(AdminFeatures::whoConsumes));
-        all.put("admin-broker-config", () -> admin(AdminFeatures::brokerConfig));
-        all.put("admin-broker-stats", () -> admin(AdminFeatures::brokerStats));
-        all.put("admin-cluster", () -> admin(AdminFeatures::cluster));
-        all.put("admin-key-values", () -> admin(AdminFeatures::keyValues));
+        all.put("admin-topic", () -> admin(Administering::topic));
+        all.put("admin-group", () -> admin(Administering::group));
+        all.put("admin-topic-stats", () -> admin(Administering::topicStats));
+        all.put("admin-consume-stats", () -> admin(Administering::consumeStats));
+        all.put("admin-connections", () -> admin(Administering::connections));
+        all.put("admin-running-info", () -> admin(Administering::runningInfo));
+        all.put("admin-consume-directly", () -> admin(Administering::consumeDirectly));
+        all.put("admin-reset-offset", () -> admin(Administering::resetOffset));
+        all.put("admin-clone-offset", () -> admin(Administering::cloneOffset));
+        all.put("admin-who-consumes", () -> admin(Administering::whoConsumes));
+        all.put("admin-broker-config", () -> admin(Administering::brokerConfig));
+        all.put("admin-broker-stats", () -> admin(Administering::brokerStats));
+        all.put("admin-cluster", () -> admin(Administering::cluster));
+        all.put("admin-key-values", () -> admin(Administering::keyValues));
+        all.put("admin-topic-config", () -> admin(Administering::topicConfig));
+        all.put("admin-topic-permission", () -> admin(Administering::topicPermission));
+        all.put("admin-group-disabled", () -> admin(Administering::disabledGroup));
+        all.put("admin-update-offset", () -> admin(Administering::updateOffset));
+        all.put("admin-message-track", () -> admin(Administering::messageTrack));
+        all.put("admin-consume-queue", () -> admin(Administering::consumeQueue));
+        all.put("admin-nameserver-config", () -> admin(Administering::nameServerConfig));
+        Harness.alone("admin-write-permission", () -> admin(Administering::writePermission));
     }
 
     static void admin(Use use) throws Exception {
@@ -99,8 +109,8 @@ final class AdminFeatures {
     static void topicStats(DefaultMQAdminExt admin) throws Exception {
         String topic = make(admin, 2);
         Harness.same(2, admin.examineTopicStats(topic).getOffsetTable().size(), "queues of an empty topic");
-        DefaultMQProducer producer = Features.producer();
-        Features.send(producer, topic, "A", 6);
+        DefaultMQProducer producer = Clients.producer();
+        Clients.send(producer, topic, "A", 6);
         Harness.until("six messages", 10, () -> admin.examineTopicStats(topic).getOffsetTable().values().stream()
             .mapToLong(one -> one.getMaxOffset() - one.getMinOffset()).sum() == 6);
         producer.shutdown();
@@ -110,14 +120,14 @@ final class AdminFeatures {
     static final class Consumed implements AutoCloseable {
         final String topic = Harness.fresh("T");
         final String group = Harness.fresh("G");
-        final Features.Kept kept = new Features.Kept();
+        final Clients.Kept kept = new Clients.Kept();
         final DefaultMQProducer producer;
         final DefaultMQPushConsumer consumer;
 
         Consumed() throws Exception {
-            producer = Features.producer();
-            Set<String> sent = Features.send(producer, topic, "A", 8);
-            consumer = Features.listen(group, topic, "*", kept);
+            producer = Clients.producer();
+            Set<String> sent = Clients.send(producer, topic, "A", 8);
+            consumer = Clients.listen(group, topic, "*", kept);
             Harness.until("it consumes", 45, () -> kept.bodies().containsAll(sent));
             consumer.getDefaultMQPushConsumerImpl().persistConsumerOffset();
         }
@@ -203,9 +213,9 @@ final class AdminFeatures {
             String other = Harness.fresh("G");
             Harness.until("committed", 20, () -> admin.examineConsumeStats(one.group, one.topic).computeTotalDiff() == 0);
             admin.cloneGroupOffset(one.group, other, one.topic, true);
-            Features.Kept kept = new Features.Kept();
-            DefaultMQPushConsumer consumer = Features.listen(other, one.topic, "*", kept);
-            Set<String> late = Features.send(one.producer, one.topic, "late", 4);
+            Clients.Kept kept = new Clients.Kept();
+            DefaultMQPushConsumer consumer = Clients.listen(other, one.topic, "*", kept);
+            Set<String> late = Clients.send(one.producer, one.topic, "late", 4);
             Harness.until("what comes later", 45, () -> kept.bodies().containsAll(late));
             Harness.same(late, kept.bodies(), "only that");
             consumer.shutdown();
@@ -253,5 +263,110 @@ final class AdminFeatures {
         } catch (MQClientException gone) {
             Harness.same(22, gone.getResponseCode(), "code");
         }
+    }
+
+    static void topicConfig(DefaultMQAdminExt admin) throws Exception {
+        TopicConfig found = admin.examineTopicConfig(Harness.brokerAddress, make(admin, 5));
+        Harness.same(5, found.getReadQueueNums(), "readQueueNums");
+        Harness.same(6, found.getPerm(), "perm");
+    }
+
+    /** A producer looks for queues that may be written; that a queue may be read is checked by the broker. */
+    static void topicPermission(DefaultMQAdminExt admin) throws Exception {
+        String topic = make(admin, 2);
+        DefaultMQProducer producer = Clients.producer();
+        Clients.send(producer, topic, "A", 1);
+        producer.shutdown();
+        admin.createAndUpdateTopicConfig(Harness.brokerAddress, new TopicConfig(topic, 2, 2, 4));
+        Harness.same(1, Clients.drain(topic, 1).size(), "still to be read");
+        DefaultMQProducer other = Clients.producer();
+        try {
+            Clients.send(other, topic, "B", 1);
+            throw new AssertionError("stored");
+        } catch (MQClientException nowhere) {
+            Harness.same(10005, nowhere.getResponseCode(), "code");
+        }
+        other.shutdown();
+        admin.createAndUpdateTopicConfig(Harness.brokerAddress, new TopicConfig(topic, 2, 2, 2));
+        DefaultMQPullConsumer consumer = Pulling.puller();
+        try {
+            consumer.pull(new MessageQueue(topic, Harness.brokerName, 0), "*", 0, 1);
+            throw new AssertionError("read");
+        } catch (MQBrokerException refused) {
+            Harness.same(16, refused.getResponseCode(), "code");
+        }
+        consumer.shutdown();
+    }
+
+    static void disabledGroup(DefaultMQAdminExt admin) throws Exception {
+        String topic = make(admin, 1);
+        DefaultMQPullConsumer consumer = Pulling.puller();
+        SubscriptionGroupConfig config = new SubscriptionGroupConfig();
+        config.setGroupName(consumer.getConsumerGroup());
+        config.setConsumeEnable(false);
+        admin.createAndUpdateSubscriptionGroupConfig(Harness.brokerAddress, config);
+        try {
+            consumer.pull(new MessageQueue(topic, Harness.brokerName, 0), "*", 0, 1);
+            throw new AssertionError("served");
+        } catch (MQBrokerException refused) {
+            Harness.same(16, refused.getResponseCode(), "code");
+        }
+        consumer.shutdown();
+    }
+
+    static void updateOffset(DefaultMQAdminExt admin) throws Exception {
+        String topic = make(admin, 1);
+        DefaultMQProducer producer = Clients.producer();
+        Clients.send(producer, topic, "A", 5);
+        DefaultMQPullConsumer consumer = Pulling.puller();
+        MessageQueue queue = new MessageQueue(topic, Harness.brokerName, 0);
+        admin.updateConsumeOffset(Harness.brokerAddress, consumer.getConsumerGroup(), queue, 3);
+        Harness.same(3L, consumer.fetchConsumeOffset(queue, true), "offset");
+        consumer.shutdown();
+        producer.shutdown();
+    }
+
+    static void messageTrack(DefaultMQAdminExt admin) throws Exception {
+        try (Consumed one = new Consumed()) {
+            Harness.until("consumed", 30, () -> admin.messageTrackDetail(one.kept.messages.get(0)).stream().anyMatch(
+                track -> track.getConsumerGroup().equals(one.group) && track.getTrackType().name().equals("CONSUMED")));
+        }
+    }
+
+    static void consumeQueue(DefaultMQAdminExt admin) throws Exception {
+        String topic = make(admin, 1);
+        DefaultMQProducer producer = Clients.producer();
+        Clients.send(producer, topic, "A", 4);
+        Harness.until("four entries", 10, () -> producer.maxOffset(new MessageQueue(topic, Harness.brokerName, 0)) == 4);
+        var found = admin.queryConsumeQueue(Harness.brokerAddress, topic, 0, 1, 2, null).getQueueData();
+        Harness.same(2, found.size(), "entries");
+        Harness.same((long) "A".hashCode(), found.get(0).getTagsCode(), "tagsCode");
+        Harness.same(found.get(0).getPhysicOffset() + found.get(0).getPhysicSize() <= found.get(1).getPhysicOffset(), true,
+            "entries point one after the other");
+        producer.shutdown();
+    }
+
+    static void nameServerConfig(DefaultMQAdminExt admin) throws Exception {
+        Properties found = admin.getNameServerConfig(List.of(Harness.namesrv)).get(Harness.namesrv);
+        Harness.check(found.containsKey("kvConfigPath"), "kvConfigPath in " + found.keySet());
+    }
+
+    /** Takes the right to write from all topics of the broker: nothing else can be tried meanwhile. */
+    static void writePermission(DefaultMQAdminExt admin) throws Exception {
+        String topic = make(admin, 1);
+        Harness.check(admin.wipeWritePermOfBroker(Harness.namesrv, Harness.brokerName) > 0, "topics");
+        Harness.same(4, admin.examineTopicRouteInfo(topic).getQueueDatas().get(0).getPerm(), "only to be read");
+        DefaultMQProducer producer = Clients.producer();
+        try {
+            Clients.send(producer, topic, "A", 1);
+            throw new AssertionError("a producer found a queue");
+        } catch (MQClientException nowhere) {
+            Harness.check(admin.addWritePermOfBroker(Harness.namesrv, Harness.brokerName) > 0, "topics");
+        }
+        Harness.same(6, admin.examineTopicRouteInfo(topic).getQueueDatas().get(0).getPerm(), "as before");
+        producer.shutdown();
+        DefaultMQProducer other = Clients.producer();
+        Clients.send(other, topic, "A", 1);
+        other.shutdown();
     }
 }
