@@ -199,7 +199,7 @@ final class Asking extends Clients {
         Kept traces = new Kept();
         DefaultMQPushConsumer reader = listen(Harness.fresh("G"), "RMQ_SYS_TRACE_TOPIC", "*", traces);
         DefaultMQProducer producer = producer();
-        SendResult result = producer.send(new Message(topic, Harness.bytes("traced")));
+        producer.send(new Message(topic, Harness.bytes("make")));
         Kept kept = new Kept();
         DefaultMQPushConsumer consumer = new DefaultMQPushConsumer(Harness.fresh("G"), true, null);
         consumer.setNamesrvAddr(Harness.namesrv);
@@ -208,6 +208,8 @@ final class Asking extends Clients {
         consumer.subscribe(topic, "*");
         consumer.registerMessageListener(kept);
         consumer.start();
+        Harness.until("it consumes", 45, () -> kept.bodies().contains("make"));
+        SendResult result = producer.send(new Message(topic, Harness.bytes("traced")));
         for (String step : List.of("SubBefore", "SubAfter")) {
             Harness.until(step + " of " + result.getMsgId(), 60, () -> traces.messages.stream()
                 .map(one -> Harness.text(one.getBody())).anyMatch(text -> text.contains(step) && text.contains(result.getMsgId())));
