@@ -15,7 +15,7 @@ from reference_impl.broker.registration import ORDER_ROUND
 from reference_impl.broker.request import RefusalError, Request, text
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import VERSION_CURRENT, RequestCode, ResponseCode
-from reference_impl.delivery.statistics import Sample, shown
+from reference_impl.delivery.statistics import Sample, Tally, shown
 from reference_impl.effects import Effect
 from reference_impl.errors import JsonError, SettingsError
 from reference_impl.frame import Command
@@ -154,17 +154,27 @@ def _traffic(state: BrokerState) -> dict[str, str]:
         "putMessageTimesTotal": str(puts.messages),
         "putMessageSizeTotal": str(puts.bytes),
         "putMessageAverageSize": str(puts.bytes / puts.messages if puts.messages else 0.0),
-        "putTps": _rates(puts.minute, puts.hour),
-        "getTransferedTps": _rates(gets.minute, gets.hour),
-        "getFoundTps": _rates(gets.minute, gets.hour),
+        "putTps": _rates(1, puts),
+        "getTransferedTps": _rates(1, gets),
+        "getFoundTps": _rates(3, gets),
+        "getMissTps": _rates(3, counts.all_misses),
+        "getTotalTps": _rates(3, gets, counts.all_misses),
     }
 
 
-def _rates(minute: deque[Sample], hour: deque[Sample]) -> str:
-    """Messages per second over 10 s, a minute and ten minutes; nothing where there is no figure yet."""
-    latest = deque(list(minute)[-2:])
-    spans = (latest, minute if len(minute) == minute.maxlen else deque(), deque(list(hour)[-2:]))
-    return " ".join(str(shown(span, 1).tps) if len(span) > 1 else "" for span in spans)
+def _rates(column: int, *tallies: Tally) -> str:
+    """Per second over 10 s, a minute and ten minutes, all tallies together; nothing where there is no figure yet."""
+    spans = zip(*map(_spans, tallies), strict=True)
+    return " ".join(str(sum(shown(each, column).tps for each in span)) if len(span[0]) > 1 else "" for span in spans)
+
+
+def _spans(tally: Tally) -> tuple[deque[Sample], deque[Sample], deque[Sample]]:
+    minute = tally.minute
+    return (
+        deque(list(minute)[-2:]),
+        minute if len(minute) == minute.maxlen else deque(),
+        deque(list(tally.hour)[-2:]),
+    )
 
 
 def _log_figures(state: BrokerState) -> dict[str, str]:

@@ -102,6 +102,8 @@ def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
     code = _code(found, header.offset)
     if found.count:
         state.statistics.got(header.topic, header.group, found.count, len(found.records))
+    else:
+        state.statistics.missed()
     # REPLY
     waits = code == ResponseCode.PULL_NOT_FOUND and may_hold and header.sys_flag & PULL_SUSPEND
     if waits and _hold(state, request, header, wanted):

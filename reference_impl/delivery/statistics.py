@@ -54,7 +54,7 @@ class Window(Struct, frozen=True):
 
 
 def shown(window: deque[Sample], column: int, per_request: bool = True) -> Window:
-    """A window's figures: the column is 1 for messages, 2 for bytes. RocketMQ: StatsItem.computeStatsData."""
+    """A window's figures; the column: 1 messages, 2 bytes, 3 times. RocketMQ: StatsItem.computeStatsData."""
     if len(window) < 2:
         return Window()
     first, last = window[0], window[-1]
@@ -73,6 +73,8 @@ class Statistics(Struct):
     """Sent back, by topic and group."""
     all_puts: Tally = field(default_factory=Tally)
     all_gets: Tally = field(default_factory=Tally)
+    all_misses: Tally = field(default_factory=Tally)
+    """Pulls that found nothing, each look of a held one too."""
     mornings: deque[tuple[int, int]] = field(default_factory=lambda: deque([(0, 0), (0, 0)], maxlen=2))
     """Messages put and got up to yesterday's and today's first moment (UTC)."""
     today: int = 0
@@ -100,6 +102,10 @@ class Statistics(Struct):
         total.bytes += size
         total.times += 1
         _count(self.gets, (topic, group), messages, size)
+
+    def missed(self) -> None:
+        """A pull found nothing."""
+        self.all_misses.times += 1
 
     def sent_back(self, topic: str, group: str) -> None:
         """A consumer sent a message back."""
@@ -176,6 +182,7 @@ class Statistics(Struct):
         return [
             self.all_puts,
             self.all_gets,
+            self.all_misses,
             *self.puts.values(),
             *self.gets.values(),
             *self.backs.values(),

@@ -13,7 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,10 @@ SETTINGS: Mapping[str, object] = {
     "traceTopicEnable": "true",
 }
 """Properties of the broker: short waits, and what is off by default. A real broker takes the same."""
+
+
+NO_SUCH_CALL = "the client has no such call"
+"""Reason of features that other clients have; each client's program says so of itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,14 @@ def keep(client: str, results: Sequence[Result]) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     rows = sorted(results, key=lambda result: result.feature)
     (CACHE / f"{client}.jsonl").write_text("".join(json.dumps(asdict(row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def explained(results: Sequence[Result], known: Mapping[str, str]) -> list[Result]:
+    """The results, with the reason we know in place of what the client's program saw."""
+    return [
+        replace(result, reason=known[result.feature]) if result.feature in known and not result.works else result
+        for result in results
+    ]
 
 
 def failures(results: Sequence[Result], known: Mapping[str, str]) -> list[str]:

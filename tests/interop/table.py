@@ -15,7 +15,9 @@ TARGET = ROOT / "docs" / "interop.md"
 HEAD = """# Official clients and the reference
 
 Made by `python tests/interop/table.py` of the results of `tox -e interop`: each feature was tried by the official
-client itself, with assertions on what was sent and received. ✓ works; a number is a reason below.
+client itself, with assertions on what was sent and received. ✓ works; a number is a reason below. Columns whose name
+ends in `@apache-4.9.7` are the same program against a real broker, to compare with; `-binary` is RocketMQ's own
+serialization of headers in place of JSON.
 """
 
 
@@ -29,7 +31,7 @@ def load(folder: Path) -> dict[str, dict[str, Result]]:
 
 
 def table(results: dict[str, dict[str, Result]]) -> str:
-    """The page. KeyError where a client says nothing about a feature that another one has."""
+    """The page; a feature that another client has and this one says nothing about was not tried."""
     clients = sorted(results)
     features = sorted({feature for rows in results.values() for feature in rows})
     reasons: list[str] = []

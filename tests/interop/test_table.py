@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients import Result, failures, results_of
+from clients import NO_SUCH_CALL, Result, explained, failures, results_of
 from table import table
 
 
@@ -28,3 +28,13 @@ def test_what_is_known_must_stay_true() -> None:
     told = failures(results, {"z": "known", "x": "was broken"})
     assert told[0].startswith("a x works")
     assert told[1:] == ["a y: broken"]
+
+
+def test_a_call_that_a_client_lacks_is_no_failure() -> None:
+    assert failures([row("a", "x", NO_SUCH_CALL)], {}) == []
+
+
+def test_reasons_that_we_know_replace_what_was_seen() -> None:
+    results = [row("a", "x"), row("a", "y", "TimeoutException"), row("a", "z", "other")]
+    told = explained(results, {"x": "stale", "y": "no TLS"})
+    assert [result.reason for result in told] == ["", "no TLS", "other"]

@@ -123,6 +123,20 @@ def test_rates(bench: type[Bench]) -> None:
     assert (float(minute), long) == (pytest.approx(1.0, abs=0.2), "")
 
 
+def test_pulls_that_find_nothing_have_a_rate_of_their_own(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T", b"one")
+    for _ in range(20):
+        b.pull("T")
+        b.pull("T", offset=1)
+        b.pull("T", offset=1)
+        b.advance(1000)
+    table = runtime(b)
+    found, missed, both = (float(table[name].split(" ")[0]) for name in ("getFoundTps", "getMissTps", "getTotalTps"))
+    assert (found, missed) == (pytest.approx(1.0, abs=0.2), pytest.approx(2.0, abs=0.3))
+    assert both == pytest.approx(found + missed)
+
+
 def test_counts_by_rocketmqs_names(bench: type[Bench]) -> None:
     b = bench()
     for _ in range(4):

@@ -28,6 +28,14 @@ def test_the_first_sample_counts_from_zero() -> None:
     assert counts.consume_tps("T", "X") == 0.0
 
 
+def test_times_are_a_column_too() -> None:
+    counts = Statistics()
+    counts.missed()
+    counts.missed()
+    counts.sample_seconds(NOW_MS)
+    assert (counts.all_misses.messages, shown(counts.all_misses.minute, 3).sum) == (0, 2)
+
+
 def test_names_and_keys() -> None:
     counts = Statistics()
     counts.put("T", 1, 10)

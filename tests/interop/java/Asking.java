@@ -211,7 +211,7 @@ final class Asking extends Clients {
         Harness.until("it consumes", 45, () -> kept.bodies().contains("make"));
         SendResult result = producer.send(new Message(topic, Harness.bytes("traced")));
         for (String step : List.of("SubBefore", "SubAfter")) {
-            Harness.until(step + " of " + result.getMsgId(), 60, () -> traces.messages.stream()
+            Harness.until(step + " of " + result.getMsgId(), 20, () -> traces.messages.stream()
                 .map(one -> Harness.text(one.getBody())).anyMatch(text -> text.contains(step) && text.contains(result.getMsgId())));
         }
         consumer.shutdown();
