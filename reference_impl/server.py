@@ -33,6 +33,9 @@ class Core(Protocol):
     def start(self, now_ms: int) -> list[Effect]:
         """Begin, before any request."""
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        """Know that so many requests follow, whose bytes have been at hand since ``now_ms``."""
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Serve a request, or a client's answer to a pushed one."""
 
@@ -95,6 +98,7 @@ class Server:
         self._draining = False
         self._stopping = False
         self._idle_timers: dict[int, asyncio.TimerHandle] = {}
+        self._round_ms: int | None = None
 
     async def start(self, listeners: Sequence[Listener]) -> None:
         """Listen and begin; OSError when an address is not to be had."""
@@ -148,8 +152,13 @@ class Server:
 
     def received(self, connection: Connection, commands: Sequence[Command]) -> None:
         """Hand commands that came together to the core, unless their port refuses them; the answers leave together."""
-        now_ms = self._clock_ms()
+        if self._round_ms is None:
+            # One look at the sockets found the bytes of all that are served before the loop looks again.
+            self._round_ms = self._clock_ms()
+            self.loop.call_soon(self._end_round)
+        self._core.arrived(self._round_ms, len(commands))
         for command in commands:
+            now_ms = self._clock_ms()
             if self._draining:
                 break
             if connection.refuse is not None and (answer := connection.refuse(command)) is not None:
@@ -164,6 +173,9 @@ class Server:
             for effect in effects:
                 self._carry_one(effect)
         self._end_turn()
+
+    def _end_round(self) -> None:
+        self._round_ms = None
 
     def lost(self, connection: Connection) -> None:
         """Tell the core that a connection ended."""

@@ -48,11 +48,10 @@ pullMessageThreadPoolNums processReplyMessageThreadPoolNums queryMessageThreadPo
 adminBrokerThreadPoolNums clientManageThreadPoolNums consumerManageThreadPoolNums heartbeatThreadPoolNums
 endTransactionThreadPoolNums consumerManagerThreadPoolQueueCapacity clientManagerThreadPoolQueueCapacity
 sendThreadPoolQueueCapacity pullThreadPoolQueueCapacity replyThreadPoolQueueCapacity
-queryThreadPoolQueueCapacity filterServerNums filterDataCleanTimeSpan waitTimeMillsInSendQueue
-waitTimeMillsInPullQueue waitTimeMillsInHeartbeatQueue startAcceptSendRequestTimeStamp traceOn
+queryThreadPoolQueueCapacity filterServerNums filterDataCleanTimeSpan startAcceptSendRequestTimeStamp traceOn
 enableCalcFilterBitMap expectConsumerNumUseFilter maxErrorRateOfBloomFilter compressedRegister forceRegister
 registerNameServerPeriod registerBrokerTimeoutMills fetchNamesrvAddrByAddressServer highSpeedMode
-commercialEnable brokerFastFailureEnable disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold
+commercialEnable disableConsumeIfConsumerReadSlowly consumerFallbehindThreshold
 aclEnable autoCreateSubscriptionGroupEnable regionId storePathCommitLog storePathConsumeQueue storePathIndex
 storeCheckpoint abortFile mappedFileSizeConsumeQueue enableConsumeQueueExt mappedFileSizeConsumeQueueExt
 bitMapLengthConsumeQueueExt commitIntervalCommitLog useReentrantLockWhenPutMessage flushCommitLogTimed
@@ -63,7 +62,7 @@ flushConsumeQueueLeastPages flushCommitLogThoroughInterval commitCommitLogThorou
 flushConsumeQueueThoroughInterval maxHashSlotNum maxIndexNum messageIndexSafe
 warmMapedFileEnable debugLockEnable duplicationEnable diskFallRecorded osPageCacheBusyTimeOutMills
 transientStorePoolEnable transientStorePoolSize fastFailIfNoBufferInStorePool enableDLegerCommitLog
-commercialTimerCount commercialTransCount commercialBigCount waitTimeMillsInTransactionQueue
+commercialTimerCount commercialTransCount commercialBigCount
 serverSocketBacklog writeBufferHighWaterMark writeBufferLowWaterMark traceOnEnable
 """
 
@@ -137,6 +136,16 @@ class BrokerSettings(_Common, frozen=True):
     autoCreateSubscriptionGroup: bool = True
     defaultTopicQueueNums: int = 8
     """Queues of TBW102, an upper bound for created topics."""
+    brokerFastFailureEnable: bool = True
+    """Whether requests that have waited for longer than the next four are refused with SYSTEM_BUSY."""
+    waitTimeMillsInSendQueue: int = 200
+    """ms, of a send or a send-back."""
+    waitTimeMillsInPullQueue: int = 5000
+    """ms, of a pull."""
+    waitTimeMillsInHeartbeatQueue: int = 31_000
+    """ms, of a heartbeat."""
+    waitTimeMillsInTransactionQueue: int = 3000
+    """ms, of the end of a transaction: mostly one-way, so that the refusal is silent."""
     longPollingEnable: bool = True
     shortPollingTimeMills: int = 1000
     """ms that a pull is held while long polling is off."""

@@ -374,6 +374,15 @@ class Gate(PassingCore):
             self._waiting.append(call)
         return []
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        """See `Core`; what comes while a node stands still is read when it goes on."""
+
+        def tell(at: int) -> list[Effect]:
+            self.inner.arrived(at, count)
+            return []
+
+        self._pass(now_ms, tell)
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """See `Core`."""
         self.seen[peer[0]] = None

@@ -13,6 +13,7 @@ from typing import Final
 
 from reference_impl.broker import (
     broker_admin,
+    busy,
     client_admin,
     group_admin,
     locks,
@@ -97,14 +98,22 @@ class BrokerCore:
         transactions.resume(state)
         return self._register(now_ms)
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        """So many requests follow whose bytes have been at hand since ``now_ms``. Clause: flw-busy."""
+        self.state.backlog = busy.Backlog(now_ms, count)
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Serve one request. A one-way request gets no answer, whatever happens. Clauses: prt-opaque,
         prt-unknown-code.
         """
+        backlog = self.state.backlog
+        backlog.left -= 1
         if command.is_response:
             return self.state.relays.answered(conn, command, now_ms)
         request = Request(now_ms, conn, peer, command)
         try:
+            if now_ms > backlog.since_ms and backlog.left >= 0:
+                busy.refuse_late(self.state, request)
             effects = self._serve(request)
         except RefusalError as refusal:
             effects = request.reply(refusal.code, refusal.fields, remark=refusal.remark)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
+from reference_impl.broker.busy import Backlog
 from reference_impl.broker.flushing import Line
 from reference_impl.broker.registration import Registrar
 from reference_impl.broker.relays import Relays
@@ -56,6 +57,8 @@ class BrokerState(Struct):
     """Where the log ended when a topic was deleted: of its messages only later ones count."""
     settings_version: DataVersion = field(default_factory=DataVersion)
     """Counts changes of the settings at run time."""
+    backlog: Backlog = field(default_factory=Backlog)
+    """Requests that wait for their turn."""
     held: HeldPulls = field(default_factory=HeldPulls)
     flush_line: Line = field(default_factory=Line)
     """Answers that wait for the disk."""

@@ -39,6 +39,9 @@ class NameServerCore:
         self._scan_at_ms = now_ms + self.state.settings.broker_scan_ms // 2
         return []
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        """So many requests follow; none is ever too late."""
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Serve one request; an unknown code is met with silence."""
         del peer

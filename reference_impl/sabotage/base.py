@@ -80,6 +80,10 @@ class PassingCore:
         """Pass on."""
         return self.review(now_ms, self.inner.start(now_ms))
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        """Pass on."""
+        self.inner.arrived(now_ms, count)
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Pass on."""
         return self.review(now_ms, self.inner.request(now_ms, conn, peer, command))

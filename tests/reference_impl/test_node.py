@@ -15,6 +15,7 @@ from reference_impl.disk import MemoryDisk
 from reference_impl.frame import Command, FrameReader, encode
 from reference_impl.loose_json import loads_loose
 from reference_impl.node import World, start_broker, start_nameserver
+from reference_impl.sabotage.base import Passing
 from reference_impl.settings import BrokerSettings, NameServerSettings
 
 
@@ -92,5 +93,46 @@ def test_a_node_lives_twice_on_a_real_loop() -> None:
         settings = BrokerSettings(listenPort=number, namesrvAddr=f"{host}:{port}", flushDiskType="SYNC_FLUSH")
         await life("127.0.0.1", "127.0.0.1", settings, world.clock_ms, client)
         await nameserver.stop()
+
+    asyncio.run(run())
+
+
+class SlowDisk(MemoryDisk):
+    """Each write to the log takes 300 ms of the test's own clock."""
+
+    now_ms = 1_700_000_000_000
+
+    def open_file(self, name: str) -> Any:
+        disk = self
+
+        class SlowFile(Passing):
+            def append(self, data: bytes) -> Any:
+                disk.now_ms += 300
+                return self.inner.append(data)
+
+        return SlowFile(super().open_file(name))
+
+
+def test_sends_that_waited_behind_a_slow_write_are_refused() -> None:
+    async def run() -> None:
+        disk = SlowDisk()
+        world = make_world(lambda: disk.now_ms)
+        node = await start_broker(BrokerSettings(), disk, world, [Listener("127.0.0.1", 0)])
+        reader, writer = await asyncio.open_connection(*node.server.addresses[0])
+        fields = {"a": "P", "b": "T", "c": "TBW102", "d": "4", "e": "0", "f": "0", "g": "1", "h": "0"}
+        frames, answers = FrameReader(), []
+        writer.write(b"".join(encode(Command(310, opaque, fields=fields, body=b"x")) for opaque in range(4)))
+        while len(answers) < 4:
+            answers += frames.feed(await reader.read(65536))
+        assert [answer.code for answer in answers] == [0, 2, 2, 2]
+        assert "period in queue: 300ms, size of queue: 2" in (answers[1].remark or "")
+        assert node.store.max_offset("T", 0) == 1, "what was refused was not stored"
+        answers.clear()
+        writer.write(encode(Command(310, 9, fields=fields, body=b"x")))
+        while not answers:
+            answers += frames.feed(await reader.read(65536))
+        assert answers[0].code == 0
+        writer.close()
+        await node.stop()
 
     asyncio.run(run())

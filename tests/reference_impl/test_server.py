@@ -25,6 +25,8 @@ class EchoCore:
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
+        self.arrivals: list[tuple[int, int]] = []
+        self.served_ms: list[int] = []
         self.deadline: int | None = None
         self.on_start: list[Effect] = []
         self.on_stop: list[Effect] = []
@@ -34,8 +36,12 @@ class EchoCore:
     def start(self, now_ms: int) -> list[Effect]:
         return self.on_start
 
+    def arrived(self, now_ms: int, count: int) -> None:
+        self.arrivals.append((now_ms, count))
+
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         self.told.append(("request", conn, command.code))
+        self.served_ms.append(now_ms)
         match command.fields.get("do"):
             case "close":
                 return [Close(conn)]
@@ -173,6 +179,30 @@ def test_many_requests_on_one_connection_are_answered_by_opaque() -> None:
         assert [(answer.opaque, len(answer.body)) for answer in answers] == [(number, number) for number in range(20)]
 
     assert serve(body) == []
+
+
+def test_the_core_is_told_since_when_the_bytes_were_there_and_when_each_has_its_turn() -> None:
+    clock = iter(range(1000, 100_000, 100))
+
+    async def body(core: EchoCore, server: Server, connect: Any) -> None:
+        one, other = await connect(), await connect()
+        assert [(await client.ask(Command(1, 1))).opaque for client in (one, other)] == [1, 1]
+        core.arrivals.clear()
+        core.served_ms.clear()
+        connections = list(server._connections.values())
+        for connection, count in zip(connections, (3, 2), strict=True):
+            connection.data_received(b"".join(encode(Command(1, opaque)) for opaque in range(count)))
+        assert [(await one.next()).opaque for _ in range(3)] == [0, 1, 2]
+        assert [(await other.next()).opaque for _ in range(2)] == [0, 1]
+        (first_ms, _), (second_ms, _) = core.arrivals
+        assert sorted(count for _, count in core.arrivals) == [2, 3]
+        assert first_ms == second_ms, "found by one look"
+        assert core.served_ms == sorted(core.served_ms)
+        assert first_ms < core.served_ms[0] < core.served_ms[-1], "each has its own turn"
+        await one.ask(Command(1, 9))
+        assert core.arrivals[-1][0] > core.served_ms[-2], "the next look finds newer bytes"
+
+    serve(body, clock_ms=lambda: next(clock))
 
 
 @pytest.mark.parametrize("garbage", [b"\xff" * 8, b"GET / HTTP/1.1\r\n\r\n", b"\0\0\0\6\7\0\0\2{}"])
