@@ -57,7 +57,7 @@ class SimNetwork:
     async def add_broker(
         self, name: str, broker_name: str, broker_id: int, address: str, ha_address: str | None = None
     ) -> None:
-        """See `NetworkLike`; the simulation replicates nothing, so there is no HA port to cover."""
+        """See `NetworkLike`; no link of the simulation leads to an HA port."""
         self._brokers[name] = address
 
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:

@@ -214,6 +214,7 @@ CAPABILITIES = frozenset(
         "slow-fsync",
         "fsync-error",
         "clock",
+        "replication",
     }
 )
 """Everything a target may be able to take; a scenario's `needs` are names out of this."""

@@ -283,7 +283,8 @@ class ReferenceNode:
         self.settings = {key: setting_text(value) for key, value in line["settings"].items()}
         if self.role == "broker":
             assert self.broker is not None and self.broker_id is not None  # noqa: S101, PT018 - a broker has both
-            await self._opening.network.add_broker(self.name, self.broker, self.broker_id, self.address)
+            ha_address = f"{self.address.rpartition(':')[0]}:{self.settings['haListenPort']}"
+            await self._opening.network.add_broker(self.name, self.broker, self.broker_id, self.address, ha_address)
         recorder = self._opening.recorder
         recorder.end(
             "nodes",

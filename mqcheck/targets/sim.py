@@ -2,7 +2,8 @@
 
 The only module that imports both packages: a simulated node is no process. Disks are in memory, clocks virtual, and
 each node stands behind a gate that can hold it still (a pause) or end it without a goodbye (a kill). What cannot be
-done here is not among the capabilities: syncs run inline and so cannot be slow, clocks cannot be set apart.
+done here is not among the capabilities: syncs run inline and so cannot be slow, clocks cannot be set apart, no link
+leads to an HA port.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class SimTarget:
     """Brings up deployments of the reference inside the running simulated loop."""
 
     name = "sim"
-    capabilities = CAPABILITIES - {"slow-fsync", "clock"}
+    capabilities = CAPABILITIES - {"slow-fsync", "clock", "replication"}
 
     @property
     def version(self) -> str:

@@ -162,6 +162,16 @@ class ReleasingCore(PassingCore):
         return super().stop(now_ms)
 
 
+class AckBeforeReplicate(PassingCore):
+    """Answers SYNC_MASTER sends before any slave has them; rep-sync-ack must catch it."""
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Whatever waits for a slave is told that it is there."""
+        del now_ms
+        state = self.inner.state  # type: ignore[attr-defined]
+        return [*effects, *state.replica_line.reached(state.store.appended_position)]
+
+
 def _of_user(topic: str) -> bool:
     return topic not in SYSTEM_TOPICS and not topic.startswith((RETRY_PREFIX, DLQ_PREFIX))
 
@@ -183,6 +193,11 @@ def _releasing(core: Core, settings: CoreSettings) -> Core:
     # The core was made with the wrapped store; a wrapper passes unknown names on, so this finds it.
     store = core.state.store  # type: ignore[attr-defined]
     return ReleasingCore(core, store)
+
+
+def _ack_before_replicate(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return AckBeforeReplicate(core)
 
 
 def _slow_flush(disk: Disk, sleep: Sleep) -> Disk:
@@ -210,6 +225,12 @@ SABOTAGES: Final = (
         "sto-fifo-queue",
         wrap_store=_reorder_queue,
         wrap_core=_releasing,
+    ),
+    Sabotage(
+        "ack-before-replicate",
+        "answers SYNC_MASTER sends before a slave has them",
+        "rep-sync-ack",
+        wrap_core=_ack_before_replicate,
     ),
 )
 ODDITIES: Final = (

@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 CAUGHT = {
     "ack-before-sync": ("dur-ack-power-sf", "power-cut"),
+    "ack-before-replicate": ("rep-sync-ack", "replication"),
     "lose-offsets-on-restart": ("con-offset-persist", "broker-kill"),
     "never-expire-brokers": ("ns-expire", "broker-blackhole"),
     "expire-early": ("ns-no-early-expire", "nameserver-cut"),

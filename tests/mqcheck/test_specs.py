@@ -22,6 +22,7 @@ violations = "SELECT 1 AS op WHERE FALSE"
 """
 SABOTAGES = {
     "ack-before-sync": "dur-ack-power-sf",
+    "ack-before-replicate": "rep-sync-ack",
     "lose-offsets-on-restart": "con-offset-persist",
     "never-expire-brokers": "ns-expire",
     "expire-early": "ns-no-early-expire",

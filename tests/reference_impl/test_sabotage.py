@@ -9,6 +9,7 @@ from reference_impl.sabotage import ODDITIES, SABOTAGES, find
 
 CATCHERS = {
     "ack-before-sync": "dur-ack-power-sf",
+    "ack-before-replicate": "rep-sync-ack",
     "lose-offsets-on-restart": "con-offset-persist",
     "never-expire-brokers": "ns-expire",
     "expire-early": "ns-no-early-expire",

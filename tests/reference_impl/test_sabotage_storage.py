@@ -111,3 +111,12 @@ def test_slow_flush_delays_and_keeps_every_promise(bench: type[Bench]) -> None:
     assert b.answer(opaque).code == 0
     b.restart(power=True)
     assert b.bodies("T") == [b"x"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_ack_before_replicate_answers_for_a_slave_that_has_nothing(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("ack-before-replicate", bug), brokerRole="SYNC_MASTER")
+    b.stream(1, b"")
+    b.stream(1, bytes(8))
+    answer = b.answer(b.begin(310, b.send_fields("T"), b"x"))
+    assert (answer is not None and answer.code == 0) is bug

@@ -187,6 +187,7 @@ CONFIG = {
         "max_reconsume": 2,
         "recover_ms": 5000,
     },
+    "broker-m": {"brokerRole": "SYNC_MASTER"},
 }
 TOPIC, POWER_TOPIC, FAIL_TOPIC, DELAY_TOPIC = "T", "P", "F", "D"
 GROUPS = ("g1", "g2", "g3", "go")
@@ -194,6 +195,8 @@ KILLED_MS, READY_MS = 12_000, 15_000
 NAMESERVER_KILLED_MS, NAMESERVER_READY_MS = 16_000, 17_000
 HOLE_MS, HOLE_HEALED_MS = 18_000, 26_000
 CUT_MS, CUT_READY_MS = 10_500, 11_500
+SLAVE_CUT_MS, SLAVE_HEALED_MS = 13_000, 16_000
+COPIED_TOPIC = "S"
 SILENT_MS = 18_000
 
 
@@ -202,7 +205,7 @@ class Healthy(Builder):
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
     messages), the link broker-b->nameserver-2 is a black hole for eight seconds, nameserver-2 is killed and restarted,
-    member c5 of g3 falls silent.
+    member c5 of g3 falls silent; the slave of broker-m is cut off for three seconds.
     """
 
     def __init__(self) -> None:
@@ -218,6 +221,7 @@ class Healthy(Builder):
         self.groups()
         self.steady_load()
         self.power_load()
+        self.copied_load()
         self.failing_load()
         self.delayed_load()
         self.odd_sends()
@@ -230,13 +234,13 @@ class Healthy(Builder):
     def nodes_and_faults(self) -> None:
         for node in ("nameserver-1", "nameserver-2"):
             self.entry("nodes", node=node, role="nameserver", life=0, spawned=1, ready=100, version="4.9.7")
-        for node in ("broker-a", "broker-b", "broker-s", "broker-p"):
+        for node in ("broker-a", "broker-b", "broker-s", "broker-p", "broker-m", "broker-m-slave"):
             self.entry(
                 "nodes",
                 node=node,
                 role="broker",
-                broker=node,
-                broker_id=0,
+                broker=node.removesuffix("-slave"),
+                broker_id=int(node.endswith("-slave")),
                 life=0,
                 spawned=1,
                 ready=200,
@@ -248,6 +252,7 @@ class Healthy(Builder):
             self.restart(node, "power-cut", CUT_MS, CUT_READY_MS)
         self.fault("blackhole", HOLE_MS, HOLE_HEALED_MS, link="broker-b->nameserver-2", direction="both")
         self.fault("slow-fsync", 9_000, 9_500, node="broker-b")
+        self.fault("blackhole", SLAVE_CUT_MS, SLAVE_HEALED_MS, link="broker-m-slave->broker-m", direction="both")
 
     def fault(self, kind: str, began: float, healed: float, **columns: Any) -> Row:
         return self.entry(
@@ -506,6 +511,16 @@ class Healthy(Builder):
         for i in range(120):
             broker = ("broker-s", "broker-p")[i % 2]
             self.send(600 + 40 * i, (POWER_TOPIC, broker, 0))
+
+    def copied_load(self) -> None:
+        """Sixty messages, twelve of them while the slave is cut off: stored, and answered so."""
+        for i in range(60):
+            cut = 20 <= i < 32
+            at = SLAVE_CUT_MS + 200 * (i - 19) if cut else 1_000 + 50 * i if i < 20 else SLAVE_HEALED_MS + 50 * i
+            message, _ = self.send(at, (COPIED_TOPIC, "broker-m", 0), wait_store=True)
+            if cut:
+                for table in ("attempts", "sends"):
+                    self.find(table, message=message)[-1].end.update(outcome="kept", code=12)
 
     def failing_load(self) -> None:
         """Six messages fail three times and end in the dead letter topic, six succeed at their first retry."""
@@ -782,6 +797,7 @@ class Healthy(Builder):
             held[place] = row.get("queue_offset") + 1
             self.record(message, place, row.get("queue_offset"), row.get("attempt"))
         held["%DLQ%gf", "broker-b", 0] = 6
+        self.slave_reading()
         for (topic, broker, queue), top in held.items():
             self.span(
                 "readings",
@@ -796,6 +812,15 @@ class Healthy(Builder):
                 topic=topic,
                 queue=queue,
             )
+
+    def slave_reading(self) -> None:
+        """The slave holds what its master holds."""
+        for record in self.find("final_log", broker="broker-m"):
+            record.set(record_digest=record.get("message") * 13)
+            self.point("final_log", 36_500, **{**record.columns, "node": "broker-m-slave"})
+        place = {"broker": "broker-m", "broker_id": 1, "master": False, "topic": COPIED_TOPIC, "queue": 0}
+        end = {"min_offset": 0, "max_offset": 60, "complete": True}
+        self.span("readings", 36_400, 36_600, end, reading="final", node="broker-m-slave", **place)
 
     def record(self, message: int, place: tuple[str, str, int], offset: int, attempt: int) -> Row:
         topic, broker, queue = place
