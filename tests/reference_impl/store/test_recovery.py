@@ -118,6 +118,30 @@ def test_any_history_on_a_real_disk(
         disk.close()
 
 
+@given(count=st.integers(0, 12), cut=st.integers(0, 4000), tail=st.binary(max_size=300), clean=st.booleans())
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_follows_a_cut_is_removed_and_what_is_before_it_stays(
+    count: int, cut: int, tail: bytes, clean: bool, read_bodies: Bodies
+) -> None:
+    """More of it, at random and for as long as one likes: tests/fuzz/test_tails.py."""
+    disk, model = MemoryDisk(), Model()
+    store = Store.open(disk, commit_log_file_bytes=FILE_BYTES)
+    ends = [store.append(model.message(0, number * 31), 1, HOST).end_position for number in range(count)]
+    if clean:
+        store.sync()
+        store.save()
+    names = disk.list("commitlog/")
+    for name in names[-1:]:
+        data = disk.read_file(name) or b""
+        kept = data[: min(cut, len(data))]
+        disk.replace(name, kept + tail, durable=True)
+        cut_at = int(name.removeprefix("commitlog/")) + len(kept)
+        ends = [end for end in ends if end <= cut_at]
+    found = read_bodies(Store.open(disk, commit_log_file_bytes=FILE_BYTES)).get(("t", 0), [])
+    assert found[: len(ends)] == model.queues[0][: len(ends)], "all that is whole before the cut"
+    assert found == model.queues[0][: len(found)], "nothing else"
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_a_cut_anywhere_in_the_last_file_leaves_a_prefix(seed: int, tmp_path: Path, read_bodies: Bodies) -> None:
     model = Model()
