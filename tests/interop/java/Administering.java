@@ -1,3 +1,4 @@
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -201,7 +202,15 @@ final class Administering {
     static void resetOffset(DefaultMQAdminExt admin) throws Exception {
         try (Consumed one = new Consumed()) {
             one.kept.messages.clear();
-            Map<MessageQueue, Long> reset = admin.resetOffsetByTimestamp(one.topic, one.group, 0, true);
+            Map<MessageQueue, Long> reset = new HashMap<>();
+            Harness.until("the broker knows the group by its commits", 20, () -> {
+                try {
+                    reset.putAll(admin.resetOffsetByTimestamp(one.topic, one.group, 0, true));
+                    return true;
+                } catch (MQClientException notYet) {
+                    return false;
+                }
+            });
             Harness.check(!reset.isEmpty(), "queues");
             reset.values().forEach(offset -> Harness.same(0L, offset, "offset"));
             Harness.until("all again", 60, () -> one.kept.bodies().size() >= 8);
