@@ -43,8 +43,12 @@ SETTINGS: Mapping[str, object] = {
     "transactionTimeOut": 1000,
     "enablePropertyFilter": "true",
     "traceTopicEnable": "true",
+    "waitTimeMillsInSendQueue": 10_000,
 }
-"""Properties of the broker: short waits, and what is off by default. A real broker takes the same."""
+"""Properties of the broker: short waits, what is off by default, and patience with a busy machine.
+
+A real broker takes the same.
+"""
 
 
 NO_SUCH_CALL = "the client has no such call"

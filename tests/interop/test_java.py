@@ -34,8 +34,6 @@ KNOWN = {"java-4.9.7": NO_TLS, "java-4.9.7-binary": NO_TLS, "java-5.4.0": NO_TLS
 """Client and feature → why it does not work."""
 NO_351 = "Apache RocketMQ 4.9.7 does not know code 351"
 NO_361 = "Apache RocketMQ 4.9.7 does not know code 361"
-PATIENT = {"waitTimeMillsInSendQueue": 10_000}
-"""A cold JVM on a busy machine refuses sends otherwise."""
 KNOWN_OF_THE_REAL_BROKER: dict[str, dict[str, str]] = {
     "4.9.7": {},
     "5.4.0": NEWER
@@ -72,7 +70,7 @@ def test_the_whole_client(tmp_path: Path, version: str, binary: bool) -> None:
 @pytest.mark.timeout(900)
 def test_our_program_is_right_about_a_real_broker(tmp_path: Path, version: str) -> None:
     known = KNOWN_OF_THE_REAL_BROKER[version]
-    with java_cluster("4.9.7", tmp_path / "home", {**SETTINGS, **PATIENT}) as real:
+    with java_cluster("4.9.7", tmp_path / "home", SETTINGS) as real:
         results = run(version, Cluster(real.namesrv, real.broker), tmp_path)
     client = f"java-{version}@apache-4.9.7"
     keep(client, [replace(result, client=client) for result in explained(results, known)])

@@ -94,10 +94,10 @@ final class Pulling extends Clients {
     static void liteAssign() throws Exception {
         String topic = Harness.fresh("T");
         DefaultMQProducer producer = producer();
-        send(producer, topic, "A", 1);
-        MessageQueue queue = queues(producer, topic).get(0);
+        SendResult made = producer.send(new Message(topic, Harness.bytes("make")));
+        MessageQueue queue = made.getMessageQueue();
         List<String> sent = new ArrayList<>();
-        long first = producer.maxOffset(queue);
+        long first = made.getQueueOffset() + 1;
         for (int number = 0; number < 10; number++) {
             producer.send(new Message(topic, Harness.bytes("n" + number)), queue);
             sent.add("n" + number);
@@ -122,9 +122,9 @@ final class Pulling extends Clients {
     static void offsets() throws Exception {
         String topic = Harness.fresh("T");
         DefaultMQProducer producer = producer();
-        send(producer, topic, "A", 1);
-        MessageQueue queue = queues(producer, topic).get(0);
-        long before = producer.maxOffset(queue);
+        SendResult made = producer.send(new Message(topic, Harness.bytes("make")));
+        MessageQueue queue = made.getMessageQueue();
+        long before = made.getQueueOffset() + 1;
         producer.send(new Message(topic, Harness.bytes("old")), queue);
         Thread.sleep(1100);
         long middle = System.currentTimeMillis() - 300;
@@ -149,9 +149,10 @@ final class Pulling extends Clients {
     static void held() throws Exception {
         String topic = Harness.fresh("T");
         DefaultMQProducer producer = producer();
-        producer.send(new Message(topic, Harness.bytes("make")));
-        MessageQueue queue = queues(producer, topic).get(0);
-        long end = producer.maxOffset(queue);
+        SendResult made = producer.send(new Message(topic, Harness.bytes("make")));
+        MessageQueue queue = made.getMessageQueue();
+        long end = made.getQueueOffset() + 1;
+        Harness.until("the message is in its queue", 10, () -> producer.maxOffset(queue) == end);
         DefaultMQPullConsumer consumer = puller();
         AtomicReference<PullResult> got = new AtomicReference<>();
         Thread waiting = new Thread(() -> {
@@ -251,9 +252,9 @@ final class Pulling extends Clients {
     static void liteSeek() throws Exception {
         String topic = Harness.fresh("T");
         DefaultMQProducer producer = producer();
-        producer.send(new Message(topic, Harness.bytes("make")));
-        MessageQueue queue = queues(producer, topic).get(0);
-        long first = producer.maxOffset(queue);
+        SendResult made = producer.send(new Message(topic, Harness.bytes("make")));
+        MessageQueue queue = made.getMessageQueue();
+        long first = made.getQueueOffset() + 1;
         producer.send(new Message(topic, Harness.bytes("old")), queue);
         Thread.sleep(1100);
         long middle = System.currentTimeMillis() - 300;

@@ -204,7 +204,8 @@ final class Retrying extends Clients {
         Harness.until("both take part", 60, more);
         consumers.get(0).shutdown();
         more.call();
-        Harness.until("the other has all", 60,
+        // A lock that its holder did not give back lasts 60 s, and is asked for every 20 s.
+        Harness.until("the other has all", 100,
             () -> seen.values().stream().flatMap(List::stream).collect(Collectors.toSet()).size() == next.get() + 1);
         for (List<Integer> numbers : seen.values()) {
             List<Integer> once = new ArrayList<>(new LinkedHashSet<>(numbers));
