@@ -22,14 +22,14 @@ CACHE = ROOT / ".cache" / "interop"
 WHOLE = os.environ.get("MQCHECK_INTEROP") == "all"
 """Whether every feature is tried, as ``tox -e interop`` does, or a handful."""
 _FEATURES = """
-admin-broker-config admin-broker-stats admin-clone-offset admin-cluster admin-connections admin-consume-
-directly admin-consume-stats admin-group admin-key-values admin-reset-offset admin-running-info admin-topic
-admin-topic-stats admin-who-consumes consume-broadcast consume-concurrent consume-dead-letter consume-delay
-consume-orderly consume-orderly-dead-letter consume-orderly-suspend consume-rebalance consume-resume consume-
-retry consume-sql92 consume-sql92-refused consume-tags namespace offsets pull pull-lite-assign pull-lite-
-subscribe query-id query-key query-unique-key request-reply request-reply-async send-async send-batch send-big
-send-compressed send-oneway send-queue send-selector send-sync send-too-big send-unicode trace transaction-
-check transaction-commit transaction-rollback vip-channel
+admin-broker-config admin-broker-stats admin-clone-offset admin-cluster admin-connections
+admin-consume-directly admin-consume-stats admin-group admin-key-values admin-reset-offset admin-running-info
+admin-topic admin-topic-stats admin-who-consumes consume-broadcast consume-concurrent consume-dead-letter
+consume-delay consume-orderly consume-orderly-dead-letter consume-orderly-suspend consume-rebalance
+consume-resume consume-retry consume-sql92 consume-sql92-refused consume-tags namespace offsets pull
+pull-lite-assign pull-lite-subscribe query-id query-key query-unique-key request-reply request-reply-async
+send-async send-batch send-big send-compressed send-oneway send-queue send-selector send-sync send-too-big
+send-unicode trace transaction-check transaction-commit transaction-rollback vip-channel
 """
 FEATURES = tuple(_FEATURES.split())
 """What most clients have a call for; the Java clients try more."""
@@ -49,10 +49,6 @@ SETTINGS: Mapping[str, object] = {
 
 A real broker takes the same.
 """
-
-
-NO_SUCH_CALL = "the client has no such call"
-"""Reason of features that other clients have; each client's program says so of itself."""
 
 
 @dataclass(frozen=True, slots=True)

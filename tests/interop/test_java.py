@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clients import SETTINGS, WHOLE, WHOLE_REASON, Cluster, explained, failures, keep, reference
+from clients import FEATURES, SETTINGS, WHOLE, WHOLE_REASON, Cluster, explained, failures, keep, reference
 from java_broker import java_cluster, missing
 from java_client import names, run
 
@@ -60,6 +60,7 @@ def test_the_whole_client(tmp_path: Path, version: str, binary: bool) -> None:
     with reference(tmp_path) as cluster:
         results = run(version, cluster, tmp_path, binary=binary)
     assert sorted(result.feature for result in results) == sorted(names(version))
+    assert set(FEATURES) <= set(names(version))
     client = results[0].client
     keep(client, explained(results, KNOWN[client]))
     assert failures(results, KNOWN[client]) == []
