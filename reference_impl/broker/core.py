@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -214,7 +215,7 @@ class BrokerCore:
             return request.reply(ResponseCode.SYSTEM_BUSY, remark=f"[PC_SYNCHRONIZED]broker busy: {error}")
         except (RecordError, RecordTooLargeError) as error:
             return request.reply(ResponseCode.MESSAGE_ILLEGAL, remark=str(error))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
             # A body of the wrong shape or a failing disk: this request fails, the connection and the broker go on.
             return request.reply(ResponseCode.SYSTEM_ERROR, remark=f"{type(error).__name__}: {error}")
 

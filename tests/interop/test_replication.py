@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clients import WHOLE, WHOLE_REASON
 from java_broker import java_broker, java_namesrv, missing
 
 from reference_impl.frame import Command, FrameReader, encode
@@ -24,6 +25,7 @@ from reference_impl.message import encode_properties
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.slow,
+    pytest.mark.skipif(not WHOLE, reason=WHOLE_REASON),
     pytest.mark.skipif(missing("java", "mvn") is not None, reason=str(missing("java", "mvn"))),
 ]
 

@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from clients import reference
+from clients import WHOLE, WHOLE_REASON, reference
 from java_broker import java_cluster, missing
 from same_answers import GIVEN_UP_TOPIC, HALF_TOPIC, QUIET_S, Talk, pull_fields, records_of, send_fields
 
@@ -20,6 +20,7 @@ from reference_impl.message import BatchItem, decode_offset_message_id, encode_b
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.slow,
+    pytest.mark.skipif(not WHOLE, reason=WHOLE_REASON),
     pytest.mark.skipif(missing("java", "mvn") is not None, reason=str(missing("java", "mvn"))),
 ]
 SETTINGS: dict[str, object] = {"transactionCheckInterval": 1500, "transactionTimeOut": 500, "transactionCheckMax": 3}

@@ -83,6 +83,8 @@ def test_a_bad_batch_is_refused_whole(bench: type[Bench], body: bytes) -> None:
         ({"b": "SCHEDULE_TOPIC_XXXX"}, 16, "Sending message to topic[SCHEDULE_TOPIC_XXXX] is forbidden."),
         ({"c": "none"}, 17, "topic[T] not exist, apply first please!"),
         ({"e": 4}, 1, "request queueId[4] is illegal"),
+        ({"g": 1 << 70}, 1, "error"),
+        ({"h": 1 << 31}, 1, "error"),
         ({"e": "x"}, 1, "not a number"),
         ({"i": "A\x01" + "x" * 32767}, 13, "properties length limit"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from clients import WHOLE, WHOLE_REASON
 from java_broker import ROOT, missing
 from mqadmin.commands import CASES, FIRST
 from mqadmin.compare import Row, complaints, judge, run_all, table
@@ -13,6 +14,7 @@ from mqadmin.driver import Said, admin
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.slow,
+    pytest.mark.skipif(not WHOLE, reason=WHOLE_REASON),
     pytest.mark.skipif(missing("java", "javac", "mvn") is not None, reason=str(missing("java", "javac", "mvn"))),
 ]
 
