@@ -69,8 +69,8 @@ class Stage:
         self.gate.die()
         self.loop.net.crash("s")
         self.loop.net.restart("s")
+        self.disk.crash(power=power, rng=self.rng, torn=power)  # first, since a stop would sync
         await self.on("s", self.slave.server.stop())
-        self.disk.crash(power=power, rng=self.rng, torn=power)
 
     async def relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One HA connection, until its number of bytes has gone to the slave."""

@@ -76,8 +76,8 @@ class SmallWorld:
         self.gate.die()
         self.loop.net.crash("b")
         self.loop.net.restart("b")
+        self.disk.crash(power=power, rng=self.rng, torn=power)  # first, since a stop would sync
         await self.on("b", self.broker.server.stop())
-        self.disk.crash(power=power, rng=self.rng, torn=power)
 
     async def ask(self, command: Command) -> Command | None:
         """One request on a connection of its own; None when there was no answer."""
@@ -119,7 +119,7 @@ class SmallWorld:
             work += [self.lock(client) for client in ("one", "two") if self.rng.random() < 0.5]
             running = asyncio.gather(*(self.on(f"client-{self.rng.randrange(3)}", one) for one in work))
             if self.rng.random() < 0.6:
-                await asyncio.sleep(self.rng.random() * 0.02)
+                await asyncio.sleep(self.rng.random() * self.rng.choice([0.02, 0.3]))
                 await self.die(power=self.rng.random() < 0.5)
                 await asyncio.sleep(self.rng.random())
                 await self.start()
