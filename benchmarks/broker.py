@@ -48,7 +48,7 @@ PARTS = {
     "async": ("ASYNC_FLUSH", SENDS),
     "consume": ("ASYNC_FLUSH", CONSUMPTION),
 }
-HEAPS_MIB = (128, 96, 64, 48, 32, 24, 16)
+HEAPS_MIB = (48, 32, 24, 16)
 TARGETS = {
     ("ready", ""): 15.0,
     ("sync", "64 threads, 256 B"): 1.0,

@@ -57,6 +57,7 @@ def reference(flush: str) -> Iterator[System]:
             "broker.listenPort": 0,
             "flushDiskType": flush,
             "storePathRootDir": f"{home}/store",
+            **PATIENT,
         }
         options = [part for key, value in settings.items() for part in ("-p", f"{key}={value}")]
         began = time.perf_counter()
