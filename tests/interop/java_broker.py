@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from clients import alone
+
 from mqcheck.links.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -53,22 +55,29 @@ def missing(*tools: str) -> str | None:
 
 
 def jars(version: str) -> Path:
-    """The folder with the jars of a version, fetched by ``mvn`` when they are not there yet."""
+    """The folder with the jars of a version, fetched by ``mvn``, once for all who ask, when they are not there yet."""
     folder = ROOT / ".cache" / "rocketmq" / version
-    if not folder.exists():
-        work = folder.with_name(f"{version}.part")
-        work.mkdir(parents=True, exist_ok=True)
-        pom = work / "pom.xml"
-        pom.write_text(_POM.format("".join(_PART.format(part, version) for part in PARTS)))
-        libs = work / "libs"
-        subprocess.run(
-            ["mvn", "-q", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
-            check=True,
-            timeout=600,
-        )
-        libs.rename(folder)
-        shutil.rmtree(work)
+    if folder.exists():
+        return folder
+    with alone("java-jars"):
+        if not folder.exists():
+            _fetch(version, folder)
     return folder
+
+
+def _fetch(version: str, folder: Path) -> None:
+    work = folder.with_name(f"{version}.part")
+    work.mkdir(parents=True, exist_ok=True)
+    pom = work / "pom.xml"
+    pom.write_text(_POM.format("".join(_PART.format(part, version) for part in PARTS)))
+    libs = work / "libs"
+    subprocess.run(
+        ["mvn", "-q", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={libs}"],
+        check=True,
+        timeout=600,
+    )
+    libs.rename(folder)
+    shutil.rmtree(work)
 
 
 @contextmanager
