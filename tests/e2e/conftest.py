@@ -39,6 +39,7 @@ HEALTHY = (
     "orderly-rebalance",
     "power-cut",
     "rebalance",
+    "replication",
     "steady",
 )
 """Scenarios that the planted bugs are put to, run once without any."""

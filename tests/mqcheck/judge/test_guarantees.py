@@ -184,7 +184,8 @@ def _(history: History) -> dict[str, Any]:
 def _(history: History) -> str:
     message = a_message(history, "broker-b", 2, topic="K")
     history.remove("final_log", message=message)
-    cut_power(history, "broker-b")
+    for broker in ("broker-b", "broker-m"):
+        cut_power(history, broker)
     return INCONCLUSIVE
 
 
