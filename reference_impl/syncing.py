@@ -88,9 +88,9 @@ class Syncs:
 
     def _done(self, done: asyncio.Future[int]) -> None:
         self._running = None
-        if done.cancelled() or self._stopping:
+        error = None if done.cancelled() else done.exception()
+        if done.cancelled() or self._stopping:  # ``stop`` syncs what is left, also after one that failed
             return
-        error = done.exception()
         if error is not None:
             self._log(f"a sync failed and is tried again: {error}")
             self._loop.call_later(SYNC_RETRY_MS / 1000, self.want)
