@@ -82,5 +82,11 @@ class StreamClose(Struct, frozen=True):
     """For the log; empty where there is nothing to tell."""
 
 
+class Report(Struct, frozen=True):
+    """Write to the log, as an error, what the reference did not expect of itself."""
+
+    line: str
+
+
 StreamEffect: TypeAlias = StreamOpen | StreamSend | StreamClose
-Effect: TypeAlias = Reply | Push | Close | Call | NeedFlush | StreamEffect
+Effect: TypeAlias = Reply | Push | Close | Call | NeedFlush | Report | StreamEffect

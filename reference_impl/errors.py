@@ -12,6 +12,7 @@ Holds no behaviour: answers to a peer (response codes) are chosen where a reques
     │   ├── RecordTooLargeError a record that no commit log file can hold
     │   └── StoreDamagedError   a table that something else has written to
     └── WireError         bytes of a peer that break a layout (the peer's mistake)
+        ├── HeaderError   a field of a request's header: the request is answered with code 1
         ├── FrameError    a frame: its connection is to be closed
         ├── JsonError     a JSON text that even the tolerant reader refuses
         ├── RecordError   a stored record, a batch or an address within one
@@ -67,6 +68,13 @@ class FrameError(WireError):
     def __init__(self, reason: str, decoded: tuple[Command, ...] = ()) -> None:
         super().__init__(reason)
         self.decoded = decoded
+
+
+class HeaderError(WireError):
+    """A field of a request's header that is missing or no number; the message names the field, its value and the rule.
+
+    RocketMQ answers such a request with SYSTEM_ERROR.
+    """
 
 
 class JsonError(WireError):

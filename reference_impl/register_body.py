@@ -20,6 +20,7 @@ from msgspec import Struct
 from reference_impl.commands import VERSION_REGISTER_BODY
 from reference_impl.errors import JsonError
 from reference_impl.loose_json import dumps, loads_loose
+from reference_impl.shapes import member_list
 
 REGISTER_BODY_BYTES_MAX: Final = 64 * 1024 * 1024
 """An inflated body; ours, against a small frame that grows without end."""
@@ -108,7 +109,7 @@ def decode_body(body: bytes, *, version: int, compressed: bool) -> Registration:
     if not isinstance(wrapper, dict) or not isinstance(wrapper.get("topicConfigTable", {}), dict):
         raise JsonError("a registration has no topic table")
     topics = {name: _entry(name, config) for name, config in wrapper.get("topicConfigTable", {}).items()}
-    servers = value.get("filterServerList") or []
+    servers = member_list(value, "filterServerList")
     return Registration(
         DataVersion.from_json(wrapper.get("dataVersion")), topics, tuple(str(server) for server in servers)
     )
@@ -138,7 +139,7 @@ def _inflate(body: bytes) -> Registration:
         for _ in range(count):
             part, at = _part(data, at)
             name, read, write, perm, *_ = part.decode().split(" ")
-            topics[name] = TopicEntry(name, int(read), int(write), int(perm))
+            topics[name] = TopicEntry(name, _whole(read), _whole(write), _whole(perm))
         part, at = _part(data, at)
         servers = loads_loose(part)
     except (zlib.error, struct.error, ValueError) as error:

@@ -99,10 +99,11 @@ class RouteTable:
             for entry in body.topics.values():
                 self._put_queues(broker.name, entry)
         self.live[broker.address] = Live(now_ms, body.version, conn, broker.ha_address)
-        master = self.live.get(group.addresses.get(MASTER_ID, "")) if broker.broker_id != MASTER_ID else None
-        if master is None:
+        address = group.addresses.get(MASTER_ID) if broker.broker_id != MASTER_ID else None
+        master = self.live.get(address) if address is not None else None
+        if address is None or master is None:
             return {}
-        return {"haServerAddr": master.ha_address, "masterAddr": group.addresses[MASTER_ID]}
+        return {"haServerAddr": master.ha_address, "masterAddr": address}
 
     def _put_queues(self, name: str, entry: TopicEntry) -> None:
         queues = self.topics.setdefault(entry.name, {})

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from reference_impl.calls import Calls
 from reference_impl.connection import Connection, Listener
-from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply
+from reference_impl.effects import Call, Close, Effect, NeedFlush, Push, Reply, Report
 from reference_impl.errors import FrameError
 from reference_impl.frame import Command, encode
 from reference_impl.streams import Streams
@@ -167,7 +167,9 @@ class Server:
             try:
                 effects = self._core.request(now_ms, connection.number, connection.peer, command)
             except Exception:  # the loop must live on; what was asked is in the log
-                self._log(f"request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}")
+                self._log(
+                    f"ERROR request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}"
+                )
                 connection.close()
                 continue
             for effect in effects:
@@ -225,6 +227,8 @@ class Server:
             connection = self._connections.get(effect.conn)
             if connection is not None:
                 connection.close()
+        elif isinstance(effect, Report):
+            self._log(f"ERROR {effect.line}")
         else:
             self._streams.carry(effect)
 

@@ -12,13 +12,14 @@ from typing import Final
 
 from reference_impl.broker.persistence import save_topics
 from reference_impl.broker.registration import ORDER_ROUND
-from reference_impl.broker.request import RefusalError, Request, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import VERSION_CURRENT, RequestCode, ResponseCode
 from reference_impl.delivery.statistics import Sample, Tally, shown
 from reference_impl.effects import Effect
 from reference_impl.errors import JsonError, SettingsError
 from reference_impl.frame import Command
+from reference_impl.headers import text
 from reference_impl.loose_json import dumps, loads_loose
 from reference_impl.rocketmq_defaults import broker_defaults
 from reference_impl.settings import BrokerSettings, changed, parse_properties, properties_text
@@ -86,6 +87,7 @@ def runtime_info(state: BrokerState, request: Request) -> list[Effect]:
     table |= {
         "reference.pullsHeld": str(state.held.count),
         "reference.consumerGroupsOnline": str(len(state.members.consumers)),
+        "reference.unexpectedErrors": str(state.unexpected_errors),
         "reference.producerGroupsOnline": str(len(state.members.producers)),
     }
     return request.reply(body=dumps({"table": table}))

@@ -11,11 +11,13 @@ from typing import Final
 
 from reference_impl.broker.offsets import record_bytes
 from reference_impl.broker.relays import RELAY_TIMEOUT_MS
-from reference_impl.broker.request import RefusalError, Request, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Effect, Reply
+from reference_impl.errors import RecordError
 from reference_impl.frame import Command
+from reference_impl.headers import text
 from reference_impl.message import decode_offset_message_id
 
 VERSION_CALLED: Final = 62
@@ -38,7 +40,11 @@ def consume_directly(state: BrokerState, request: Request) -> list[Effect]:
     # CHECK
     body = request.command.body
     if msg_id is not None:
-        found = record_bytes(state, decode_offset_message_id(msg_id)[1])
+        try:
+            _, position = decode_offset_message_id(msg_id)
+        except RecordError as error:
+            raise RefusalError(ResponseCode.SYSTEM_ERROR, f"msgId: {error}") from error
+        found = record_bytes(state, position)
         if found is None:
             raise RefusalError(ResponseCode.SYSTEM_ERROR, f"can not find message by the offset id, {msg_id}")
         body = found

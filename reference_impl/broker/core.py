@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import struct
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -40,10 +39,11 @@ from reference_impl.commands import ResponseCode, unsupported_remark
 from reference_impl.delivery.statistics import HOURS_MS, MINUTES_MS, SECONDS_MS
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Reply
-from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
+from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError, WireError
 from reference_impl.frame import Command
 from reference_impl.settings import BrokerSettings
 from reference_impl.store import Store
+from reference_impl.unexpected import failed
 
 HANDLERS: Final[dict[int, Handler]] = {
     **sends.HANDLERS,
@@ -118,6 +118,15 @@ class BrokerCore:
             effects = self._serve(request)
         except RefusalError as refusal:
             effects = request.reply(refusal.code, refusal.fields, remark=refusal.remark)
+        except WireError as error:
+            effects = request.reply(ResponseCode.SYSTEM_ERROR, remark=str(error))
+        except OSError as error:
+            # A failing disk: this request fails, the connection and the broker go on.
+            effects = request.reply(ResponseCode.SYSTEM_ERROR, remark=f"{type(error).__name__}: {error}")
+        except Exception as error:  # answered as RocketMQ answers a processor that throws, and reported
+            self.state.unexpected_errors += 1
+            answer, report = failed(command, error)
+            effects = [Reply(conn, answer), report]
         effects += replication.send_appended(self.state, now_ms)
         if command.is_oneway:
             return [effect for effect in effects if not _answers(effect, request)]
@@ -215,9 +224,6 @@ class BrokerCore:
             return request.reply(ResponseCode.SYSTEM_BUSY, remark=f"[PC_SYNCHRONIZED]broker busy: {error}")
         except (RecordError, RecordTooLargeError) as error:
             return request.reply(ResponseCode.MESSAGE_ILLEGAL, remark=str(error))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, struct.error) as error:
-            # A body of the wrong shape or a failing disk: this request fails, the connection and the broker go on.
-            return request.reply(ResponseCode.SYSTEM_ERROR, remark=f"{type(error).__name__}: {error}")
 
     def _deliver(self, now_ms: int) -> list[Effect]:
         try:

@@ -11,11 +11,12 @@ from typing import Final
 
 from reference_impl.broker.members import json_body
 from reference_impl.broker.persistence import save_groups, save_offsets
-from reference_impl.broker.request import RefusalError, Request, flag, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.delivery.groups import GroupConfig
 from reference_impl.effects import Effect
+from reference_impl.headers import flag, text
 from reference_impl.loose_json import dumps
 
 

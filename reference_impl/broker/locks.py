@@ -16,6 +16,7 @@ from reference_impl.commands import RequestCode
 from reference_impl.delivery.locks import QueueKey
 from reference_impl.effects import Effect
 from reference_impl.loose_json import dumps
+from reference_impl.shapes import member_objects, member_text, member_whole
 
 
 def lock_queues(state: BrokerState, request: Request) -> list[Effect]:
@@ -41,11 +42,12 @@ def unlock_queues(state: BrokerState, request: Request) -> list[Effect]:
 
 
 def decode_lock(body: dict[str, Any]) -> tuple[str, str, list[QueueKey]]:
-    """Group, client id and queues of a lock or unlock body. KeyError, ValueError when it lacks something."""
+    """Group, client id and queues of a lock or unlock body. JsonError when it lacks something."""
     queues = [
-        (str(entry["topic"]), str(entry["brokerName"]), int(entry["queueId"])) for entry in body.get("mqSet") or ()
+        (member_text(entry, "topic"), member_text(entry, "brokerName"), member_whole(entry, "queueId"))
+        for entry in member_objects(body, "mqSet")
     ]
-    return str(body["consumerGroup"]), str(body["clientId"]), queues
+    return member_text(body, "consumerGroup"), member_text(body, "clientId"), queues
 
 
 def encode_granted(queues: list[QueueKey]) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from reference_impl.broker.arrivals import make_internal_topic
 from reference_impl.broker.pulls import NO_FILTER_REMARK
-from reference_impl.broker.request import RefusalError, Request, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.delivery.filters import TAG, Subscription, filter_of, parse_expression
@@ -23,7 +23,9 @@ from reference_impl.delivery.topics import retry_topic
 from reference_impl.effects import Close, Effect, Push
 from reference_impl.errors import ExpressionError, JsonError
 from reference_impl.frame import FLAG_ONEWAY, Command
+from reference_impl.headers import text
 from reference_impl.loose_json import dumps, loads_loose
+from reference_impl.shapes import member_object, member_objects, member_text, member_whole
 
 GROUPS_MAX = 10_000
 """Groups in one heartbeat; ours."""
@@ -37,14 +39,14 @@ def heart_beat(state: BrokerState, request: Request) -> list[Effect]:
     # DECODE
     report = json_body(request)
     client = Client(
-        str(report.get("clientID", "")),
+        member_text(report, "clientID", ""),
         request.conn,
         request.peer,
         request.command.language,
         request.command.version,
     )
-    producers = [str(entry["groupName"]) for entry in report.get("producerDataSet") or ()]
-    consumers = [_consumer(entry) for entry in report.get("consumerDataSet") or ()]
+    producers = [member_text(entry, "groupName") for entry in member_objects(report, "producerDataSet")]
+    consumers = [_consumer(entry) for entry in member_objects(report, "consumerDataSet")]
     news = False
     if report.get("withoutSub") is True:
         news = not all(state.members.knows(consumer.group, client) for consumer in consumers)
@@ -106,13 +108,13 @@ def member_list(state: BrokerState, request: Request) -> list[Effect]:
 def check_config(state: BrokerState, request: Request) -> list[Effect]:
     """46: whether a subscription could be served. Codes 0, 1 (SQL92 without enablePropertyFilter), 23."""
     # DECODE
-    subscription = json_body(request).get("subscriptionData") or {}
+    subscription = member_object(json_body(request), "subscriptionData")
     # CHECK
-    kind = str(subscription.get("expressionType") or TAG)
+    kind = member_text(subscription, "expressionType", "") or TAG
     if kind != TAG:
         if not state.settings.enablePropertyFilter:
             raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
-        _check_expression(kind, str(subscription.get("subString") or ""))
+        _check_expression(kind, member_text(subscription, "subString", ""))
     # APPLY: nothing changes
     # REPLY
     return request.reply()
@@ -192,24 +194,27 @@ def _check_expression(kind: str, text: str) -> None:
 
 def _consumer(entry: dict[str, Any]) -> ConsumerReport:
     return ConsumerReport(
-        str(entry["groupName"]),
+        member_text(entry, "groupName"),
         _enum(entry.get("consumeType"), _CONSUME_TYPES, "CONSUME_PASSIVELY"),
         _enum(entry.get("messageModel"), _MODELS, "CLUSTERING"),
         _enum(entry.get("consumeFromWhere"), _FROM_WHERE, "CONSUME_FROM_LAST_OFFSET"),
-        tuple(_subscription(found) for found in entry.get("subscriptionDataSet") or ()),
+        tuple(_subscription(found) for found in member_objects(entry, "subscriptionDataSet")),
     )
 
 
 def _subscription(entry: dict[str, Any]) -> Subscription:
     """From a heartbeat: the client's own hash codes are not needed, the text says it all."""
-    kind = str(entry.get("expressionType") or TAG)
-    version = int(entry.get("subVersion") or 0)
-    return parse_expression(str(entry["topic"]), str(entry.get("subString") or "*"), version, kind)
+    kind = member_text(entry, "expressionType", "") or TAG
+    expression = member_text(entry, "subString", "") or "*"
+    try:
+        return parse_expression(member_text(entry, "topic"), expression, member_whole(entry, "subVersion", 0), kind)
+    except ValueError as error:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, str(error)) from error
 
 
 def _enum(value: Any, names: tuple[str, ...], default: str) -> str:
     """A name, or its position as the C++ client sends it."""
-    if isinstance(value, int) and 0 <= value < len(names):
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < len(names):
         return names[value]
     return value if isinstance(value, str) else default
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, flag, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.broker.topic_admin import queue_key, store_time
 from reference_impl.commands import RequestCode, ResponseCode
@@ -23,6 +23,7 @@ from reference_impl.delivery.topics import TopicConfig
 from reference_impl.effects import Effect, Push
 from reference_impl.errors import JsonError
 from reference_impl.frame import FLAG_ONEWAY, Command
+from reference_impl.headers import flag, int64_or, text
 from reference_impl.loose_json import dumps, dumps_keyed, loads_loose
 
 VERSION_RESET: Final = 28
@@ -103,7 +104,7 @@ def reset_offsets(state: BrokerState, request: Request) -> list[Effect]:
     """
     # DECODE
     fields = request.command.fields
-    group, name, time_ms = text(fields, "group"), text(fields, "topic"), number(fields, "timestamp")
+    group, name, time_ms = text(fields, "group"), text(fields, "topic"), int64_or(fields, "timestamp", 0)
     force = flag(fields, "isForce")
     # CHECK
     topic = state.topics.get(name)

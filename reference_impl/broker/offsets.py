@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from reference_impl.broker.request import RefusalError, Request, number, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Effect
+from reference_impl.headers import int32, int64, text
 from reference_impl.message import encode_record
 
 
@@ -25,7 +26,7 @@ def query_offset(state: BrokerState, request: Request) -> list[Effect]:
     """
     # DECODE
     fields = request.command.fields
-    group, topic, queue_id = text(fields, "consumerGroup"), text(fields, "topic"), number(fields, "queueId")
+    group, topic, queue_id = text(fields, "consumerGroup"), text(fields, "topic"), int32(fields, "queueId")
     # CHECK
     offset = state.offsets.query(group, topic, queue_id)
     if offset is None and state.store.min_offset(topic, queue_id) > 0:
@@ -43,8 +44,8 @@ def update_offset(state: BrokerState, request: Request) -> list[Effect]:
     """15: commit an offset as it is. Code 0 always."""
     # DECODE
     fields = request.command.fields
-    group, topic, queue_id = text(fields, "consumerGroup"), text(fields, "topic"), number(fields, "queueId")
-    offset = number(fields, "commitOffset")
+    group, topic, queue_id = text(fields, "consumerGroup"), text(fields, "topic"), int32(fields, "queueId")
+    offset = int64(fields, "commitOffset")
     # CHECK: 4.9 accepts any group, topic, queue and offset
     # APPLY
     state.offsets.commit(group, topic, queue_id, offset)
@@ -56,7 +57,7 @@ def search_offset(state: BrokerState, request: Request) -> list[Effect]:
     """29: the offset by store time. Code 0; a queue that is not there answers 0."""
     # DECODE
     fields = request.command.fields
-    topic, queue_id, time_ms = text(fields, "topic"), number(fields, "queueId"), number(fields, "timestamp")
+    topic, queue_id, time_ms = text(fields, "topic"), int32(fields, "queueId"), int64(fields, "timestamp")
     # CHECK, APPLY: nothing to refuse, nothing changes
     offset = state.store.offset_by_time(topic, queue_id, time_ms)
     # REPLY
@@ -93,7 +94,7 @@ def earliest_time(state: BrokerState, request: Request) -> list[Effect]:
 def view_message(state: BrokerState, request: Request) -> list[Effect]:
     """33: one record by its position in the log. Codes 0, 1."""
     # DECODE
-    position = number(request.command.fields, "offset")
+    position = int64(request.command.fields, "offset")
     # CHECK
     body = record_bytes(state, position)
     if body is None:
@@ -120,7 +121,7 @@ def record_bytes(state: BrokerState, position: int) -> bytes | None:
 
 def _queue(request: Request) -> tuple[str, int]:
     fields = request.command.fields
-    return text(fields, "topic"), number(fields, "queueId")
+    return text(fields, "topic"), int32(fields, "queueId")
 
 
 HANDLERS: Final[dict[int, Handler]] = {

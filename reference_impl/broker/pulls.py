@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from reference_impl.broker.request import RefusalError, Request, number, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
@@ -29,6 +29,7 @@ from reference_impl.delivery.filters import SQL92, TAG, Filter, Subscription, fi
 from reference_impl.delivery.held import HeldPull
 from reference_impl.effects import Effect
 from reference_impl.errors import ExpressionError
+from reference_impl.headers import int32, int64, text
 from reference_impl.store import Read
 
 _CODES = {
@@ -140,16 +141,19 @@ def _from_disk(state: BrokerState, header: _Pull, offset: int) -> bool:
 
 def _decode(request: Request) -> _Pull:
     fields = request.command.fields
+    sys_flag = int32(fields, "sysFlag")
+    # RocketMQ misses these only where it needs them.
+    commits, waits, versioned = sys_flag & PULL_COMMIT_OFFSET, sys_flag & PULL_SUSPEND, not sys_flag & PULL_SUBSCRIPTION
     return _Pull(
         group=text(fields, "consumerGroup"),
         topic=text(fields, "topic"),
-        queue_id=number(fields, "queueId"),
-        offset=number(fields, "queueOffset"),
-        max_num=number(fields, "maxMsgNums"),
-        sys_flag=number(fields, "sysFlag"),
-        commit_offset=number(fields, "commitOffset"),
-        suspend_ms=number(fields, "suspendTimeoutMillis"),
-        sub_version=number(fields, "subVersion"),
+        queue_id=int32(fields, "queueId"),
+        offset=int64(fields, "queueOffset"),
+        max_num=int32(fields, "maxMsgNums"),
+        sys_flag=sys_flag,
+        commit_offset=int64(fields, "commitOffset", None if commits else 0),
+        suspend_ms=int64(fields, "suspendTimeoutMillis", None if waits else 0),
+        sub_version=int64(fields, "subVersion", None if versioned else 0),
         expression=fields.get("subscription"),
         kind=fields.get("expressionType") or TAG,
     )

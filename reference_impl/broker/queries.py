@@ -9,25 +9,28 @@ from __future__ import annotations
 
 from typing import Final
 
-from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Effect
+from reference_impl.headers import flag, int32, int64, text
 
 UNIQUE_KEY_FIELD: Final = "_UNIQUE_KEY_QUERY"
 """Set by clients that look for one message; then the broker's own ``defaultQueryMaxNum`` counts."""
 
 
 def query_message(state: BrokerState, request: Request) -> list[Effect]:
-    """12: records with a key. Codes 0, 22."""
+    """12: records with a key. Codes 0, 1, 22."""
     # DECODE
     fields = request.command.fields
     topic, key = text(fields, "topic"), text(fields, "key")
-    begin_ms, end_ms = number(fields, "beginTimestamp"), number(fields, "endTimestamp")
-    max_num = number(fields, "maxNum")
+    begin_ms, end_ms = int64(fields, "beginTimestamp"), int64(fields, "endTimestamp")
+    max_num = int32(fields, "maxNum")
     if flag(fields, UNIQUE_KEY_FIELD):
         max_num = state.settings.defaultQueryMaxNum
     # CHECK
+    if max_num < 0:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"maxNum is {max_num}; ask for 0 or more messages")
     found = state.store.by_key(topic, key, min(max_num, state.settings.maxMsgsNumBatch), begin_ms, end_ms)
     last = {
         "indexLastUpdateTimestamp": str(request.now_ms),

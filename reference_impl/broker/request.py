@@ -1,4 +1,4 @@
-"""One request as the handlers see it, reading its header fields, and refusing it.
+"""One request as the handlers see it, and refusing it; its header fields are read by ``headers``.
 
 Must not know any code's meaning.
 """
@@ -48,29 +48,3 @@ class RefusalError(Exception):
         self.code = code
         self.remark = remark
         self.fields = fields or {}
-
-
-def text(fields: Mapping[str, str], name: str) -> str:
-    """A required header field. RefusalError (code 1) when it is missing."""
-    value = fields.get(name)
-    if value is None:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the custom field <{name}> is null")
-    return value
-
-
-def number(fields: Mapping[str, str], name: str, default: int | None = None) -> int:
-    """A header field that is a number; without ``default`` it is required. RefusalError (code 1) otherwise."""
-    value = fields.get(name)
-    if value is None:
-        if default is not None:
-            return default
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the custom field <{name}> is null")
-    try:
-        return int(value)
-    except ValueError:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the custom field <{name}> is {value!r}, not a number") from None
-
-
-def flag(fields: Mapping[str, str], name: str) -> bool:
-    """A header field that is true or false; missing = false, and so is everything but ``true``, as in Java."""
-    return fields.get(name, "").lower() == "true"

@@ -11,11 +11,12 @@ from __future__ import annotations
 from typing import Final
 
 from reference_impl.broker.arrivals import make_internal_topic, store_message
-from reference_impl.broker.request import RefusalError, Request, number, text
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.sends import VERSION_MAX_RECONSUME
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import DLQ_PREFIX, FAQ_TAIL, PERM_WRITE, RequestCode, ResponseCode
 from reference_impl.effects import Effect
+from reference_impl.headers import int32, int32_or, int64, text
 from reference_impl.redelivery import retry_copy
 
 
@@ -23,10 +24,10 @@ def send_back(state: BrokerState, request: Request) -> list[Effect]:
     """Store a retry copy or a dead letter of a record. Codes 0, 1, 16, 26."""
     # DECODE
     fields = request.command.fields
-    position = number(fields, "offset")
+    position = int64(fields, "offset")
     name = text(fields, "group")
-    level = number(fields, "delayLevel")
-    own_limit = number(fields, "maxReconsumeTimes", -1)
+    level = int32(fields, "delayLevel")
+    own_limit = int32_or(fields, "maxReconsumeTimes", -1)
     # CHECK
     group = state.groups.find(name, request.now_ms)
     if group is None:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from reference_impl.broker.arrivals import make_internal_topic, store_batch, store_message
 from reference_impl.broker.flushing import Answer, stored_but
 from reference_impl.broker.persistence import save_topics
-from reference_impl.broker.request import RefusalError, Request, flag
+from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     FAQ_TAIL,
@@ -38,6 +38,7 @@ from reference_impl.delivery.topics import TopicConfig, dead_letter_topic, topic
 from reference_impl.effects import Effect, NeedFlush, Reply
 from reference_impl.errors import RecordError
 from reference_impl.frame import Command
+from reference_impl.headers import flag, int32, int32_or, int64, missing
 from reference_impl.message import Message, decode_batch, decode_properties, offset_message_id
 from reference_impl.store import Appended
 from reference_impl.transactions import half_message, is_prepared
@@ -135,39 +136,41 @@ def _when_safe(state: BrokerState, request: Request, answer: Answer, position: i
     return effects if answer.waits else [Reply(answer.conn, answer.command)]
 
 
+_NO_LIMIT: Final = -(1 << 31)
+"""Stands for a maxReconsumeTimes that is not there; nobody means it."""
 _LONG: Final = tuple(SEND_V1_TO_V2)
 _SHORT: Final = tuple(SEND_V1_TO_V2.values())
 """The fields' names in the order of SendMessageRequestHeaderV2, as the codes spell them."""
 
 
 def decode_send(command: Command) -> SendHeader:
-    """The header of a send, from whichever code brought it. RefusalError (1) where a field is missing."""
+    """The header of a send, from whichever code brought it. HeaderError where a field is missing or no number."""
     fields = command.fields
     long = command.code in (RequestCode.SEND_MESSAGE, RequestCode.SEND_REPLY_MESSAGE)
     (
         group, topic, model, queues, queue_id, sys_flag, born_ms, flag_, properties, reconsume_times, _, max_reconsume,
         batch, _,
     ) = _LONG if long else _SHORT  # fmt: skip
-    own_limit = max_reconsume in fields and command.version >= VERSION_MAX_RECONSUME
+    # The long names are of a header that is read field by field.
+    optional = int32_or if long else int32
+    limit = optional(fields, max_reconsume, _NO_LIMIT) if max_reconsume in fields else _NO_LIMIT
     try:
         return SendHeader(
             group=fields[group],
             topic=fields[topic],
             model=fields[model],
-            queues=int(fields[queues]),
-            queue_id=int(fields[queue_id]),
-            sys_flag=int(fields[sys_flag]),
-            born_ms=int(fields[born_ms]),
-            flag=int(fields[flag_]),
+            queues=int32(fields, queues),
+            queue_id=int32(fields, queue_id),
+            sys_flag=int32(fields, sys_flag),
+            born_ms=int64(fields, born_ms),
+            flag=int32(fields, flag_),
             properties=fields.get(properties, ""),
-            reconsume_times=int(fields.get(reconsume_times, 0)),
-            max_reconsume=int(fields[max_reconsume]) if own_limit else None,
+            reconsume_times=optional(fields, reconsume_times, 0),
+            max_reconsume=limit if limit != _NO_LIMIT and command.version >= VERSION_MAX_RECONSUME else None,
             batch=command.code == RequestCode.SEND_BATCH_MESSAGE or flag(fields, batch),
         )
     except KeyError as error:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the custom field <{error.args[0]}> is null") from None
-    except ValueError as error:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"a custom field is not a number: {error}") from None
+        raise missing(error.args[0]) from None
 
 
 def check_send(state: BrokerState, request: Request, header: SendHeader, made: list[Effect]) -> TopicConfig:

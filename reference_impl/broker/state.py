@@ -71,6 +71,8 @@ class BrokerState(Struct):
     master_address: str = ""
     """Where a slave asks for its master's tables; empty until a NameServer tells."""
     relays: Relays = field(default_factory=Relays)
+    unexpected_errors: int = 0
+    """Requests that failed by a mistake of the broker's own since its start."""
     statistics: Statistics = field(default_factory=Statistics)
     transactions: TransactionTable = field(default_factory=TransactionTable)
 

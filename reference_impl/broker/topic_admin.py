@@ -10,16 +10,19 @@ from __future__ import annotations
 from typing import Final
 
 from reference_impl.broker.persistence import forget_messages, save_topics
-from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, flag, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import PROPERTY_TAGS, RequestCode, ResponseCode
 from reference_impl.delivery.topics import TopicConfig, topic_complaint
 from reference_impl.effects import Effect
+from reference_impl.headers import flag, int32, int32_or, int64_or, text
 from reference_impl.loose_json import dumps, dumps_keyed
 from reference_impl.message import decode_record, java_hash
 
 QUEUES_MAX = 10_000
 """Queues of one topic; ours."""
+_FILTER_TYPES: Final = ("SINGLE_TAG", "MULTI_TAG")
+"""Nothing comes of it [TopicFilterType]."""
 UNITS_MAX = 1000
 """Messages in one answer to 321; ours."""
 
@@ -30,14 +33,17 @@ def create_topic(state: BrokerState, request: Request) -> list[Effect]:
     fields = request.command.fields
     topic = TopicConfig(
         name=text(fields, "topic"),
-        read_queues=number(fields, "readQueueNums"),
-        write_queues=number(fields, "writeQueueNums"),
-        perm=number(fields, "perm"),
-        sys_flag=number(fields, "topicSysFlag", 0),
+        read_queues=int32(fields, "readQueueNums"),
+        write_queues=int32(fields, "writeQueueNums"),
+        perm=int32(fields, "perm"),
+        sys_flag=int32_or(fields, "topicSysFlag", 0),
         order=flag(fields, "order"),
     )
+    kind = text(fields, "topicFilterType")
     # CHECK
     _refuse_bad_name(state, topic.name)
+    if kind not in _FILTER_TYPES:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"topicFilterType is {kind!r}; give one of {_FILTER_TYPES}")
     if not (0 <= topic.read_queues <= QUEUES_MAX and 0 <= topic.write_queues <= QUEUES_MAX):
         remark = f"{topic.read_queues} read and {topic.write_queues} write queues; give 0 to {QUEUES_MAX} of each"
         raise RefusalError(ResponseCode.SYSTEM_ERROR, remark)
@@ -159,13 +165,13 @@ def consume_queue(state: BrokerState, request: Request) -> list[Effect]:
     """321: where a queue's messages are in the log, and what a group wants of the topic. Codes 0, 1."""
     # DECODE
     fields = request.command.fields
-    topic, queue_id, index = text(fields, "topic"), number(fields, "queueId"), number(fields, "index")
-    count, group = number(fields, "count"), fields.get("consumerGroup")
+    topic, queue_id, index = text(fields, "topic"), int32_or(fields, "queueId", 0), int64_or(fields, "index", 0)
+    count, group = int32_or(fields, "count", 0), fields.get("consumerGroup")
     # CHECK
+    if not topic:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, "topic is empty; name one")
     low, high = state.store.min_offset(topic, queue_id), state.store.max_offset(topic, queue_id)
-    if high == 0:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"{queue_id}@{topic} is not exist!")
-    if not low <= index <= high:
+    if high == 0 or not low <= index <= high:
         return request.reply(remark=f"Index {index} of {queue_id}@{topic} is not exist!")
     # APPLY: nothing changes
     # REPLY

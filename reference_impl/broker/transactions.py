@@ -14,7 +14,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from reference_impl.broker.arrivals import make_internal_topic, store_message
-from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request, number, text
+from reference_impl.broker.request import UNSET_REMARK, RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import (
     PROPERTY_CHECK_TIMES,
@@ -31,6 +31,7 @@ from reference_impl.commands import (
 from reference_impl.effects import Effect, Push
 from reference_impl.errors import RecordError, StoreBusyError
 from reference_impl.frame import FLAG_ONEWAY, Command
+from reference_impl.headers import int32, int64, text
 from reference_impl.message import (
     Message,
     Record,
@@ -62,9 +63,9 @@ def end_transaction(state: BrokerState, request: Request) -> list[Effect]:
     # DECODE
     fields = request.command.fields
     group = text(fields, "producerGroup")
-    half_offset = number(fields, "tranStateTableOffset")
-    position = number(fields, "commitLogOffset")
-    decision = number(fields, "commitOrRollback")
+    half_offset = int64(fields, "tranStateTableOffset")
+    position = int64(fields, "commitLogOffset")
+    decision = int32(fields, "commitOrRollback")
     # CHECK
     if state.slave is not None:
         raise RefusalError(ResponseCode.SLAVE_NOT_AVAILABLE, "a slave ends no transactions: ask the master")

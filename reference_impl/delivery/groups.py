@@ -11,6 +11,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from reference_impl.delivery.topics import DataVersion
+from reference_impl.shapes import member_flag, member_text, member_whole
 
 
 class GroupConfig(Struct, frozen=True):
@@ -52,18 +53,18 @@ class GroupConfig(Struct, frozen=True):
 
     @classmethod
     def from_json(cls, shape: dict[str, Any]) -> GroupConfig:
-        """Read RocketMQ's JSON shape; absent members get RocketMQ's defaults. KeyError without a name."""
+        """Read RocketMQ's JSON shape; absent members get RocketMQ's defaults. JsonError without a name."""
         return cls(
-            name=str(shape["groupName"]),
-            consume_enable=bool(shape.get("consumeEnable", True)),
-            broadcast_enable=bool(shape.get("consumeBroadcastEnable", True)),
-            orderly=bool(shape.get("consumeMessageOrderly", False)),
-            retry_queues=int(shape.get("retryQueueNums", 1)),
-            retry_max=int(shape.get("retryMaxTimes", 16)),
-            notify_changes=bool(shape.get("notifyConsumerIdsChangedEnable", True)),
-            from_min=bool(shape.get("consumeFromMinEnable", True)),
-            broker_id=int(shape.get("brokerId", 0)),
-            slow_broker=int(shape.get("whichBrokerWhenConsumeSlowly", 1)),
+            name=member_text(shape, "groupName"),
+            consume_enable=member_flag(shape, "consumeEnable", True),
+            broadcast_enable=member_flag(shape, "consumeBroadcastEnable", True),
+            orderly=member_flag(shape, "consumeMessageOrderly", False),
+            retry_queues=member_whole(shape, "retryQueueNums", 1),
+            retry_max=member_whole(shape, "retryMaxTimes", 16),
+            notify_changes=member_flag(shape, "notifyConsumerIdsChangedEnable", True),
+            from_min=member_flag(shape, "consumeFromMinEnable", True),
+            broker_id=member_whole(shape, "brokerId", 0),
+            slow_broker=member_whole(shape, "whichBrokerWhenConsumeSlowly", 1),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.errors import SettingsError, StoreDamagedError
 from reference_impl.frame import Command
+from reference_impl.headers import text
 from reference_impl.loose_json import dumps
 from reference_impl.nameserver.state import Handler, NameServerState
 from reference_impl.rocketmq_defaults import nameserver_defaults
@@ -36,7 +37,7 @@ def load_values(state: NameServerState) -> None:
 def put_value(state: NameServerState, _: int, command: Command) -> Command:
     """100: keep a value. Codes 0, 1."""
     # DECODE
-    namespace, key, value = (command.fields[name] for name in ("namespace", "key", "value"))
+    namespace, key, value = (text(command.fields, name) for name in ("namespace", "key", "value"))
     # CHECK: any names will do
     # APPLY
     state.values.setdefault(namespace, {})[key] = value
@@ -48,7 +49,7 @@ def put_value(state: NameServerState, _: int, command: Command) -> Command:
 def get_value(state: NameServerState, _: int, command: Command) -> Command:
     """101: tell a value. Codes 0, 1, 22."""
     # DECODE
-    namespace, key = command.fields["namespace"], command.fields["key"]
+    namespace, key = text(command.fields, "namespace"), text(command.fields, "key")
     # CHECK
     value = state.values.get(namespace, {}).get(key)
     if value is None:
@@ -62,7 +63,7 @@ def get_value(state: NameServerState, _: int, command: Command) -> Command:
 def delete_value(state: NameServerState, _: int, command: Command) -> Command:
     """102: forget a value; one that is not there is no mistake. Codes 0, 1."""
     # DECODE
-    namespace, key = command.fields["namespace"], command.fields["key"]
+    namespace, key = text(command.fields, "namespace"), text(command.fields, "key")
     # CHECK: nothing to refuse
     # APPLY
     if state.values.get(namespace, {}).pop(key, None) is not None:
@@ -74,7 +75,7 @@ def delete_value(state: NameServerState, _: int, command: Command) -> Command:
 def list_values(state: NameServerState, _: int, command: Command) -> Command:
     """219: every value of a namespace. Codes 0, 1, 22."""
     # DECODE
-    namespace = command.fields["namespace"]
+    namespace = text(command.fields, "namespace")
     # CHECK
     values = state.values.get(namespace)
     if values is None:

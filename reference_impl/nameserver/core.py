@@ -13,6 +13,7 @@ from reference_impl.effects import Close, Effect, Reply
 from reference_impl.errors import WireError
 from reference_impl.nameserver import configuration, routes
 from reference_impl.nameserver.state import Handler, NameServerState
+from reference_impl.unexpected import failed
 
 if TYPE_CHECKING:
     from reference_impl.disk import Disk
@@ -49,13 +50,17 @@ class NameServerCore:
         handler = HANDLERS.get(command.code)
         if handler is None or command.is_response:
             return []
+        effects: list[Effect] = []
         try:
             answer = handler(self.state, conn, command)
-        except KeyError as error:
-            answer = command.reply(ResponseCode.SYSTEM_ERROR, remark=f"the custom field <{error.args[0]}> is null")
-        except (WireError, ValueError, OSError) as error:
+        except WireError as error:
+            answer = command.reply(ResponseCode.SYSTEM_ERROR, remark=str(error))
+        except OSError as error:
             answer = command.reply(ResponseCode.SYSTEM_ERROR, remark=f"{type(error).__name__}: {error}")
-        return [] if command.is_oneway else [Reply(conn, answer)]
+        except Exception as error:  # answered as RocketMQ answers a processor that throws, and reported
+            answer, report = failed(command, error)
+            effects.append(report)
+        return effects if command.is_oneway else [*effects, Reply(conn, answer)]
 
     def closed(self, now_ms: int, conn: int) -> list[Effect]:
         """A connection has ended."""

@@ -12,9 +12,10 @@ from typing import Final
 
 from reference_impl.commands import FAQ_TAIL, VERSION_STRICT_ROUTE, RequestCode, ResponseCode
 from reference_impl.frame import Command
+from reference_impl.headers import flag, int32_or, text
 from reference_impl.loose_json import dumps, loads_loose
 from reference_impl.message import body_crc
-from reference_impl.nameserver.state import ORDER_NAMESPACE, Handler, NameServerState, broker_of, flag
+from reference_impl.nameserver.state import ORDER_NAMESPACE, Handler, NameServerState, broker_of
 from reference_impl.register_body import DataVersion, decode_body
 from reference_impl.route_table import UNIT, UNIT_SUBSCRIBED
 
@@ -24,10 +25,10 @@ def register(state: NameServerState, conn: int, command: Command) -> Command:
     # DECODE
     broker = broker_of(command)
     # CHECK
-    crc = int(command.fields.get("bodyCrc32") or 0)
+    crc = int32_or(command.fields, "bodyCrc32", 0)
     if crc not in (0, body_crc(command.body)):
         return command.reply(ResponseCode.SYSTEM_ERROR, remark="crc32 not match")
-    body = decode_body(command.body, version=command.version, compressed=flag(command, "compressed"))
+    body = decode_body(command.body, version=command.version, compressed=flag(command.fields, "compressed"))
     # APPLY
     header = state.table.register(state.now_ms, conn, broker, body)
     # REPLY
@@ -45,7 +46,7 @@ def route(state: NameServerState, _: int, command: Command) -> Command:
     """105: which brokers have which queues of a topic. Codes 0, 17."""
     # DECODE
     topic = command.fields.get("topic")
-    strict = command.version >= VERSION_STRICT_ROUTE or flag(command, "acceptStandardJsonOnly")
+    strict = command.version >= VERSION_STRICT_ROUTE or flag(command.fields, "acceptStandardJsonOnly")
     # CHECK
     found = state.table.route(topic, strict) if topic is not None else None
     if found is None or topic is None:
@@ -70,20 +71,20 @@ def query_version(state: NameServerState, _: int, command: Command) -> Command:
     Codes 0, 1.
     """
     asked = DataVersion.from_json(loads_loose(command.body))
-    known = state.table.refresh(state.now_ms, broker_of(command).address, asked)
+    known = state.table.refresh(state.now_ms, text(command.fields, "brokerAddr"), asked)
     changed = "false" if known == asked else "true"
     return command.reply(ResponseCode.SUCCESS, {"changed": changed}, dumps(known.to_json()) if known else b"")
 
 
 def wipe_write_perm(state: NameServerState, _: int, command: Command) -> Command:
     """205: nobody shall send to a broker any more. Codes 0, 1."""
-    count = state.table.change_write_perm(command.fields["brokerName"], writable=False)
+    count = state.table.change_write_perm(text(command.fields, "brokerName"), writable=False)
     return command.reply(ResponseCode.SUCCESS, {"wipeTopicCount": str(count)})
 
 
 def add_write_perm(state: NameServerState, _: int, command: Command) -> Command:
     """327: every topic of a broker gets exactly reading and writing. Codes 0, 1."""
-    count = state.table.change_write_perm(command.fields["brokerName"], writable=True)
+    count = state.table.change_write_perm(text(command.fields, "brokerName"), writable=True)
     return command.reply(ResponseCode.SUCCESS, {"addTopicCount": str(count)})
 
 
@@ -97,13 +98,13 @@ def delete_topic(state: NameServerState, _: int, command: Command) -> Command:
 
     A broker that still has it brings it back by its next change of topics.
     """
-    state.table.delete_topic(command.fields["topic"], command.fields.get("clusterName", ""))
+    state.table.delete_topic(text(command.fields, "topic"), command.fields.get("clusterName", ""))
     return command.reply(ResponseCode.SUCCESS)
 
 
 def cluster_topics(state: NameServerState, _: int, command: Command) -> Command:
     """224: topics that any broker of a cluster has. Codes 0, 1."""
-    topics = state.table.topics_of_cluster(command.fields["cluster"])
+    topics = state.table.topics_of_cluster(text(command.fields, "cluster"))
     return command.reply(ResponseCode.SUCCESS, body=dumps({"topicList": topics}))
 
 

@@ -1,4 +1,4 @@
-"""Everything one NameServer knows, in one place for the handlers; what they share of reading a request."""
+"""Everything one NameServer knows, in one place for the handlers, and who a registration speaks of."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from reference_impl.frame import Command
+from reference_impl.headers import int64, text
 from reference_impl.route_table import Broker, RouteTable
 from reference_impl.settings import NameServerSettings
 
@@ -32,21 +33,16 @@ class NameServerState(Struct):
 
 
 Handler = Callable[[NameServerState, int, Command], Command]
-"""What serves one code: answers a request that came by a connection. KeyError names a missing header field."""
-
-
-def flag(command: Command, name: str) -> bool:
-    """A boolean header field as Java reads it: only the word true is true."""
-    return command.fields.get(name, "").lower() == "true"
+"""What serves one code: answers a request that came by a connection."""
 
 
 def broker_of(command: Command) -> Broker:
-    """Who a 103, 104 or 322 speaks of; KeyError or ValueError when a field is missing or no number."""
+    """Who a 103 or 104 speaks of. HeaderError when a field is missing or no number."""
     fields = command.fields
     return Broker(
-        cluster=fields["clusterName"],
-        name=fields["brokerName"],
-        broker_id=int(fields["brokerId"]),
-        address=fields["brokerAddr"],
+        cluster=text(fields, "clusterName"),
+        name=text(fields, "brokerName"),
+        broker_id=int64(fields, "brokerId"),
+        address=text(fields, "brokerAddr"),
         ha_address=fields.get("haServerAddr", ""),
     )

@@ -183,7 +183,17 @@ def test_nameservers_say_which_topics_are_ordered(bench: type[Bench]) -> None:
 def test_a_new_ordered_topic_is_not_undone_by_its_own_registration(bench: type[Bench]) -> None:
     b = bench()
     b.answer_calls()
-    b.begin(17, {"topic": "T", "readQueueNums": 2, "writeQueueNums": 2, "perm": 6, "order": "true"})
+    b.begin(
+        17,
+        {
+            "topic": "T",
+            "readQueueNums": 2,
+            "writeQueueNums": 2,
+            "perm": 6,
+            "order": "true",
+            "topicFilterType": "SINGLE_TAG",
+        },
+    )
     for call in b.calls:
         b.carry(b.core.response(b.now_ms, call.token, call.command.reply(0, body=b'{"table":{}}')))
     assert ordered(b) == {"T"}

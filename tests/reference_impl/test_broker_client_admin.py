@@ -62,7 +62,7 @@ def test_one_message_is_handed_to_a_member(bench: type[Bench], split: Any) -> No
         ({"clientId": "x"}, 1, "The Consumer <G> <x> not online"),
         ({"consumerGroup": "X"}, 1, "The Consumer <X> <c2> not online"),
         ({"msgId": "00" * 16}, 1, "can not find message by the offset id, " + "00" * 16),
-        ({"msgId": "zz"}, 13, "'zz' is no offset message id: 32 or 56 hex digits are wanted"),
+        ({"msgId": "zz"}, 1, "msgId: 'zz' is no offset message id: 32 or 56 hex digits are wanted"),
     ],
 )
 def test_what_cannot_be_handed_on(bench: type[Bench], fields: dict[str, str], code: int, remark: str) -> None:

@@ -22,7 +22,7 @@ def test_progress_as_slaves_read_it(bench: type[Bench]) -> None:
     assert json.loads(b.ask(45).body)["offsetTable"]["1"] == 1
 
 
-TOPIC = {"topic": "T", "readQueueNums": 2, "writeQueueNums": 2, "perm": 6}
+TOPIC = {"topic": "T", "readQueueNums": 2, "writeQueueNums": 2, "perm": 6, "topicFilterType": "SINGLE_TAG"}
 QUEUE_0 = '{"brokerName":"broker-a","queueId":0,"topic":"T"}'
 QUEUE_1 = '{"brokerName":"broker-a","queueId":1,"topic":"T"}'
 

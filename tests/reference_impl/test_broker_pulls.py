@@ -122,7 +122,17 @@ def test_groups_and_topics_that_may_not_be_read(bench: type[Bench]) -> None:
     assert b.pull("T").code == 0
     b.heartbeat(1, "G", messageModel="BROADCASTING")
     assert b.pull("T").code == 16
-    b.begin(17, {"topic": "W", "readQueueNums": 1, "writeQueueNums": 1, "perm": 2, "defaultTopic": "TBW102"})
+    b.begin(
+        17,
+        {
+            "topic": "W",
+            "readQueueNums": 1,
+            "writeQueueNums": 1,
+            "perm": 2,
+            "defaultTopic": "TBW102",
+            "topicFilterType": "SINGLE_TAG",
+        },
+    )
     assert b.pull("W", group="H").code == 16
 
 

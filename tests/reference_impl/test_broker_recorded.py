@@ -52,7 +52,9 @@ def prepare(b: Bench, asked: Command) -> None:
     """Make what the request speaks of."""
     topic = asked.fields.get("topic") or asked.fields.get("b")
     if topic and asked.code != 17:
-        b.begin(17, {"topic": topic, "readQueueNums": 16, "writeQueueNums": 16, "perm": 6})
+        b.begin(
+            17, {"topic": topic, "readQueueNums": 16, "writeQueueNums": 16, "perm": 6, "topicFilterType": "SINGLE_TAG"}
+        )
     b.answer_calls()
 
 

@@ -11,7 +11,14 @@ from reference_impl.broker import registration
 from reference_impl.message import body_crc
 
 Bench = Any
-TOPIC = {"topic": "T", "defaultTopic": "TBW102", "readQueueNums": 2, "writeQueueNums": 2, "perm": 6}
+TOPIC = {
+    "topic": "T",
+    "defaultTopic": "TBW102",
+    "readQueueNums": 2,
+    "writeQueueNums": 2,
+    "perm": 6,
+    "topicFilterType": "SINGLE_TAG",
+}
 
 
 def topics_of(call: Any) -> dict[str, Any]:

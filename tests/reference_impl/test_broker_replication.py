@@ -218,7 +218,9 @@ def test_a_pull_far_behind_is_sent_to_a_slave_where_slaves_may_be_read(bench: An
 def test_tables_reach_the_slave(pair: Pair) -> None:
     master, slave = pair.master, pair.slave
     master.ask(200, body=json.dumps({"groupName": "G2", "retryMaxTimes": 3}).encode())
-    master.begin(17, {"topic": "T2", "readQueueNums": 3, "writeQueueNums": 3, "perm": 6})
+    master.begin(
+        17, {"topic": "T2", "readQueueNums": 3, "writeQueueNums": 3, "perm": 6, "topicFilterType": "SINGLE_TAG"}
+    )
     master.ask(15, {"consumerGroup": "G", "topic": "T2", "queueId": 1, "commitOffset": 77})
     master.broker.state.schedule.offsets[3] = 5
     slave.advance(10_000)

@@ -1,31 +1,11 @@
-"""Header fields and refusals."""
+"""A request as handlers see it."""
 
 from __future__ import annotations
 
-import pytest
-
-from reference_impl.broker.request import RefusalError, Request, flag, number, text
+from reference_impl.broker.request import Request
 from reference_impl.commands import ResponseCode
 from reference_impl.effects import Reply
 from reference_impl.frame import Command
-
-
-def test_fields() -> None:
-    fields = {"a": "x", "n": "-7", "t": "TRUE", "f": "1"}
-    assert text(fields, "a") == "x"
-    assert number(fields, "n") == -7
-    assert number(fields, "absent", 5) == 5
-    assert flag(fields, "t")
-    assert not flag(fields, "f"), "Java reads 1 as false"
-    assert not flag(fields, "absent")
-
-
-@pytest.mark.parametrize(("read", "name"), [(text, "absent"), (number, "absent"), (number, "a")])
-def test_bad_fields_are_refused_by_name(read: object, name: str) -> None:
-    assert callable(read)
-    with pytest.raises(RefusalError, match=f"<{name}>") as caught:
-        read({"a": "x"}, name)
-    assert caught.value.code == ResponseCode.SYSTEM_ERROR
 
 
 def test_a_reply_answers_its_request() -> None:

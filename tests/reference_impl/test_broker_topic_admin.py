@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 Bench = Any
-TOPIC = {"topic": "T", "defaultTopic": "TBW102", "readQueueNums": 2, "writeQueueNums": 3, "perm": 6}
+TOPIC = {
+    "topic": "T",
+    "defaultTopic": "TBW102",
+    "readQueueNums": 2,
+    "writeQueueNums": 3,
+    "perm": 6,
+    "topicFilterType": "SINGLE_TAG",
+}
 
 
 def create(b: Bench, **more: Any) -> Any:
@@ -41,6 +48,7 @@ def test_create_change_and_delete_a_topic(bench: type[Bench]) -> None:
         ({"topic": "TBW102"}, "The topic[TBW102] is conflict with system topic."),
         ({"topic": "a b"}, "illegal characters"),
         ({"readQueueNums": -1}, "give 0 to"),
+        ({"topicFilterType": "ANY_TAG"}, "topicFilterType is 'ANY_TAG'"),
         ({"writeQueueNums": 10_001}, "give 0 to"),
         ({"perm": "x"}, "<perm>"),
     ],
@@ -121,10 +129,11 @@ def test_where_a_queues_messages_are(bench: type[Bench]) -> None:
     assert (wanted["subscriptionData"]["subString"], wanted["filterData"]) == ("*", "null")
     assert json.loads(b.ask(321, fields | {"consumerGroup": "X"}).body)["filterData"] == "X@T is not online!"
     assert b.ask(321, fields | {"index": 99}).remark == "Index 99 of 0@T is not exist!"
-    assert (b.ask(321, fields | {"queueId": 9}).code, b.ask(321, fields | {"queueId": 9}).remark) == (
-        1,
-        "9@T is not exist!",
-    )
+    nowhere = b.ask(321, fields | {"queueId": 9})
+    assert (nowhere.code, nowhere.remark) == (0, "Index 1 of 9@T is not exist!")
+    assert b.ask(321, fields | {"topic": ""}).code == 1
+    unread = b.ask(321, {"topic": "T", "queueId": "x", "index": "", "count": "1 "})
+    assert (unread.code, json.loads(unread.body)["queueData"]) == (0, []), "what cannot be read is 0"
 
 
 def test_system_topics_are_listed_and_kept(bench: type[Bench]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reference_impl.delivery.groups import BORN, GroupConfig, GroupTable
+from reference_impl.errors import JsonError
 
 
 def test_groups_are_made_on_first_use_where_allowed() -> None:
@@ -30,7 +31,7 @@ def test_a_configured_group_stays_as_it_is() -> None:
 
 def test_absent_members_get_defaults() -> None:
     assert GroupConfig.from_json({"groupName": "G"}) == GroupConfig("G")
-    with pytest.raises(KeyError):
+    with pytest.raises(JsonError):
         GroupConfig.from_json({})
 
 

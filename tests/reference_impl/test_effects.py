@@ -21,6 +21,6 @@ def test_an_effect_is_frozen_and_slotted(kind: type[Struct]) -> None:
         setattr(effect, names[0], None)
 
 
-def test_there_are_eight_ways_out_of_a_core() -> None:
-    ways = {"Reply", "Push", "Close", "Call", "NeedFlush", "StreamOpen", "StreamSend", "StreamClose"}
+def test_there_are_nine_ways_out_of_a_core() -> None:
+    ways = {"Reply", "Push", "Close", "Call", "NeedFlush", "Report", "StreamOpen", "StreamSend", "StreamClose"}
     assert {kind.__name__ for kind in KINDS} == ways
