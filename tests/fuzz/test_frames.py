@@ -1,7 +1,9 @@
-"""Recorded frames damaged at random, thrown at a live NameServer and broker: nothing crashes, hangs, or grows.
+"""Recorded frames damaged at random, and valid requests with something wrong in them, thrown at a live NameServer and
+broker: nothing crashes, hangs, or grows, and no handler raises what it should not.
 
 Run as a program it goes on for as long as it is told: ``python tests/fuzz/test_frames.py [--seconds 600] [--seed 1]``.
-After each round another connection must still be served, and the node may not have complained of itself.
+After each round another connection must still be served, and the node may not have complained of itself: a handler
+that fails unexpectedly is answered with code 1 like a bad request, but it is an error in the log.
 """
 
 from __future__ import annotations
@@ -14,13 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import planted
 import pytest
+import valid
 
 from reference_impl.errors import FrameError
 from reference_impl.frame import Command, FrameReader, decode, encode
@@ -28,10 +32,14 @@ from reference_impl.frame import Command, FrameReader, decode, encode
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "frames.jsonl"
 ROUND_FRAMES = 40
+PLANTED_CONNECTIONS_MAX = 40
+"""Connections within which a planted mistake is to be noticed."""
 PROBE_S_MAX = 20.0
 """Longest wait for the other connection; generous, since the machine may be busy."""
 GROWTH_KIB_MAX = 160 * 1024
 """What a node may grow by, with all that the frames have stored in it."""
+CONNECTION_REQUESTS = 12
+"""Valid requests with something wrong that one connection brings."""
 WARM_ROUNDS = 30
 """Rounds before its memory is looked at."""
 UNKNOWN_CODE = 9999
@@ -109,6 +117,12 @@ def mutated(frames: list[bytes], rng: random.Random) -> bytes:
     return b"".join(parts)
 
 
+def requests(goods: Sequence[valid.Good], rng: random.Random) -> bytes:
+    """Good frames with requests that are wrong somewhere, and, seldom, with answers to nothing."""
+    commands = [valid.mutated(good, rng) for good in goods]
+    return b"".join(encode(valid.as_answer(one) if rng.random() < 0.02 else one) for one in commands)
+
+
 @dataclass
 class Node:
     """NameServer and broker in one process of their own."""
@@ -148,15 +162,22 @@ class Node:
 
     def check(self) -> None:
         assert self.process.poll() is None, f"the node has ended: {self.said.read_text()[-2000:]}"
-        assert "broke the core" not in self.said.read_text(), self.said.read_text()[-4000:]
+        assert not self.complained, self.said.read_text()[:4000]
+
+    @property
+    def complained(self) -> bool:
+        """Whether a request failed unexpectedly, or a timer, which asyncio tells."""
+        said = self.said.read_text(errors="replace")
+        return "ERROR " in said or "Traceback" in said
 
 
 @contextmanager
-def node(folder: Path) -> Iterator[Node]:
-    """Run one, with limits that keep what the frames store small."""
+def node(folder: Path, program: Sequence[str] = ("-m", "reference_impl")) -> Iterator[Node]:
+    """Run one, with limits that keep what the frames store small; ``program`` may be a variant of the reference."""
     settings = {"namesrv.listenPort": 0, "broker.listenPort": 0, "storePathRootDir": folder / "store"}
+    settings |= {"messageDelayLevel": "1s 1s 1s", "transactionCheckInterval": 1000, "transactionTimeOut": 200}
     settings |= {"enablePropertyFilter": "true", "mappedFileSizeCommitLog": 64 << 20}
-    command = [sys.executable, "-m", "reference_impl", "all"]
+    command = [sys.executable, *program, "all"]
     for key, value in settings.items():
         command += ["-p", f"{key}={value}"]
     said = folder / "stderr"
@@ -174,9 +195,15 @@ def node(folder: Path) -> Iterator[Node]:
 
 
 def play(under_test: Node, rng: random.Random, frames: list[bytes]) -> None:
-    """One round."""
-    for _ in range(ROUND_FRAMES):
-        under_test.throw(mutated(frames, rng), rng.choice(under_test.addresses))
+    """One round: damaged frames and valid requests with something wrong in them, by turns."""
+    for number in range(ROUND_FRAMES):
+        side = rng.randrange(2)
+        if number % 2:
+            data = mutated(frames, rng)
+        else:
+            goods = (valid.OF_NAMESRV, valid.OF_BROKER)[side]
+            data = requests([rng.choice(goods) for _ in range(CONNECTION_REQUESTS)], rng)
+        under_test.throw(data, under_test.addresses[side])
     under_test.probe()
     under_test.check()
 
@@ -192,6 +219,40 @@ def test_damaged_frames_harm_nobody(tmp_path: Path, seed: int) -> None:
 
 def test_every_recorded_frame_is_among_them() -> None:
     assert len(recorded()) == 298
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", planted.NAMES)
+def test_planted_mistakes_are_noticed(tmp_path: Path, mistake: str) -> None:
+    rng = random.Random(mistake)
+    code, _ = (planted.OF_BROKER | planted.OF_NAMESRV).get(mistake, (15, None))
+    of_namesrv = mistake in planted.OF_NAMESRV
+    goods = [good for good in (valid.OF_NAMESRV if of_namesrv else valid.OF_BROKER) if good.code == code]
+    with node(tmp_path, [str(Path(planted.__file__)), mistake]) as under_test:
+        under_test.check()
+        for _ in range(PLANTED_CONNECTIONS_MAX):
+            under_test.throw(requests(goods * CONNECTION_REQUESTS, rng), under_test.addresses[0 if of_namesrv else 1])
+            if under_test.complained:
+                break
+        if mistake == planted.TIMER:
+            wait_for(lambda: under_test.complained)
+        with pytest.raises(AssertionError, match="Traceback"):
+            under_test.check()
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    """Until it is seen, or for PROBE_S_MAX."""
+    end = time.monotonic() + PROBE_S_MAX
+    while not seen() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
+def test_every_served_code_is_among_the_valid_requests() -> None:
+    from reference_impl.broker.core import HANDLERS as OF_BROKER
+    from reference_impl.nameserver.core import HANDLERS as OF_NAMESRV
+
+    assert sorted(good.code for good in valid.OF_BROKER) == sorted(OF_BROKER)
+    assert sorted(good.code for good in valid.OF_NAMESRV) == sorted(OF_NAMESRV)
 
 
 def main() -> None:
