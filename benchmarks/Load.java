@@ -22,7 +22,7 @@ import org.apache.rocketmq.common.message.Message;
  * <p>Usage: {@code Load NAMESRV PHASE…}; each phase is {@code kind:width:body_bytes:count} and gets a topic of its own:
  * {@code sync} sends from {@code width} threads, {@code async} keeps {@code width} sends outstanding, {@code consume}
  * stores {@code count} messages and lets a push consumer drain them, {@code through} sends {@code width} a
- * second from one thread to a consumer that runs. Every phase warms up with a tenth of its count first. Anything but SEND_OK ends the program
+ * second from one thread to a consumer that runs. A line {@code begin} comes before what is measured. Every phase warms up with a tenth of its count first. Anything but SEND_OK ends the program
  * with status 1.
  */
 public final class Load {
@@ -95,6 +95,7 @@ public final class Load {
         long[] took = new long[count];
         AtomicInteger next = new AtomicInteger();
         Thread[] running = new Thread[threads];
+        System.out.println("begin");
         long began = System.nanoTime();
         for (int t = 0; t < threads; t++) {
             running[t] = new Thread(() -> {
@@ -119,6 +120,7 @@ public final class Load {
     private static String async(String topic, int outstanding, byte[] body, int count) throws Exception {
         long[] took = new long[count];
         Semaphore free = new Semaphore(outstanding);
+        System.out.println("begin");
         long began = System.nanoTime();
         for (int i = 0; i < count; i++) {
             int slot = i;
@@ -152,6 +154,7 @@ public final class Load {
         AtomicInteger seen = new AtomicInteger();
         AtomicLong first = new AtomicLong();
         CountDownLatch done = new CountDownLatch(1);
+        System.out.println("begin");
         DefaultMQPushConsumer consumer = consumer(topic, (messages, context) -> {
             first.compareAndSet(0, System.nanoTime());
             if (seen.addAndGet(messages.size()) == all) {
@@ -192,6 +195,7 @@ public final class Load {
         if (!warm.await(WAIT_S, TimeUnit.SECONDS)) {
             fail(new IllegalStateException("nothing came through"));
         }
+        System.out.println("begin");
         long began = System.nanoTime();
         for (int i = 0; i < count; i++) {
             long due = began + i * 1_000_000_000L / perSecond;

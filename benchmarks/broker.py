@@ -15,18 +15,16 @@ import argparse
 import datetime
 import json
 import os
-import signal
 import statistics
 import subprocess
-import sys
-import tempfile
+import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from systems import ROOT, VERSION, System, jars, java, machine, missing, start
+from systems import ROOT, VERSION, System, end_on_signals, folder, jars, java, machine, missing, running, start
 
 LOAD_S = 240
 WARM_UP = "async:256:256:30000"
@@ -83,6 +81,8 @@ class Row:
     reference: str
     java: str
     ratio: float
+    cpu: tuple[str, str] = ("", "")
+    """Processor time of the reference and of Java, µs per message."""
 
     @property
     def target(self) -> float | None:
@@ -94,29 +94,52 @@ class Row:
 def compiled() -> Iterator[list[str]]:
     """The command that runs Load.java."""
     libraries = f"{jars(VERSION)}/*"
-    with tempfile.TemporaryDirectory(prefix="load-") as folder:
+    with folder("load-") as home:
         source = Path(__file__).with_name("Load.java")
-        subprocess.run(["javac", "-proc:none", "-cp", libraries, "-d", folder, str(source)], check=True)
-        quiet = Path(folder) / "logback.xml"
+        subprocess.run(["javac", "-proc:none", "-cp", libraries, "-d", str(home), str(source)], check=True)
+        quiet = home / "logback.xml"
         quiet.write_text('<configuration><root level="OFF"/></configuration>\n', encoding="ascii")
         yield [
             "java",
             "-Xms256m",
             "-Xmx512m",
-            f"-Duser.home={folder}",
+            f"-Duser.home={home}",
             f"-Dlogback.configurationFile={quiet}",
             "-cp",
-            f"{folder}:{libraries}",
+            f"{home}:{libraries}",
             "Load",
         ]
 
 
 def load(command: list[str], system: System, phases: list[str]) -> list[Figures]:
-    """Run phases against one system. CalledProcessError where a send failed, TimeoutExpired where one never ended."""
-    done = subprocess.run(
-        [*command, system.namesrv, *phases], check=True, stdout=subprocess.PIPE, text=True, timeout=LOAD_S
-    )
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    """Run phases against one system. CalledProcessError where a send failed, TimeoutExpired where one never ended.
+
+    To what the client tells of each phase comes ``cpu_us``: processor time of the system's processes per message.
+    """
+    found: list[Figures] = []
+    began_s = system.cpu_s()
+    whole = [*command, system.namesrv, *phases]
+    with running(whole, end_s=5, stdout=subprocess.PIPE, text=True) as process:
+        late = threading.Timer(LOAD_S, process.kill)
+        late.start()
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if line.startswith("begin"):
+                    # The clock of the client begins here; an earlier one was of what goes before.
+                    began_s = system.cpu_s()
+                elif line.startswith("{"):
+                    figures = json.loads(line)
+                    found.append(figures | {"cpu_us": (system.cpu_s() - began_s) * 1e6 / figures["count"]})
+            status = process.wait()
+        finally:
+            in_time = late.is_alive()
+            late.cancel()
+    if not in_time:
+        raise subprocess.TimeoutExpired(whole, LOAD_S)
+    if status:
+        raise subprocess.CalledProcessError(status, whole)
+    return found
 
 
 def run_part(command: list[str], part: str, name: str, share: int, results: Results) -> None:
@@ -161,6 +184,10 @@ def _told(figures: Figures) -> str:
     return f"{figures['rate']:,.0f}/s{latency}"
 
 
+def _cpu(figures: Figures) -> str:
+    return f"{figures['cpu_us']:,.0f} µs"
+
+
 def rows(results: Results) -> list[Row]:
     """The table: medians of all rounds."""
     table: list[Row] = []
@@ -175,7 +202,7 @@ def rows(results: Results) -> list[Row]:
         ratio = ours["rate"] / theirs["rate"]
         if phase.startswith("producer to"):
             ratio = theirs["p50_us"] / ours["p50_us"]
-        table.append(Row(part, phase, _told(ours), _told(theirs), ratio))
+        table.append(Row(part, phase, _told(ours), _told(theirs), ratio, (_cpu(ours), _cpu(theirs))))
     return table
 
 
@@ -214,15 +241,17 @@ def markdown(results: Results, arguments: argparse.Namespace) -> str:
         f"always the same program, shares the cores. Highest load average before a run, earlier runs included: "
         f"{results.busiest:.1f}.",
         "A ratio above 1 means that the reference is better. Times are of one send, or from producer to consumer.",
+        "CPU: processor time of NameServer and broker per message, users' and kernel's, while the client measures.",
         "",
-        "| | reference | Java | ratio | target |",
-        "| --- | --- | --- | --- | --- |",
+        "| | reference | Java | ratio | CPU, reference | CPU, Java | target |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     names = {"ready": "NameServer and broker ready", "sync": "SYNC_FLUSH", "async": "ASYNC_FLUSH", "consume": ""}
     for row in rows(results):
         what = ", ".join(part for part in (names[row.part], row.phase) if part)
         target = "" if row.target is None else f"≥ {row.target:g}: {'held' if row.ratio >= row.target else 'missed'}"
-        lines.append(f"| {what} | {row.reference} | {row.java} | {row.ratio:.2f} | {target} |")
+        cells = (what, row.reference, row.java, f"{row.ratio:.2f}", *row.cpu, target)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", *memory(results), ""])
 
 
@@ -236,8 +265,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if lacking := missing("java", "javac"):
         parser.error(lacking)
-    # As Ctrl-C: everything that was started is stopped.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    end_on_signals()
     results = Results()
     rounds, share = (1, 4) if arguments.quick else (arguments.rounds, 1)
     with compiled() as command:
@@ -250,7 +278,8 @@ def main() -> int:
             find_smallest_heap(command, results)
     table = rows(results)
     for row in table:
-        print(f"{row.part:8} {row.phase:36} {row.reference:>48} | {row.java:>48} | {row.ratio:.2f}")
+        told = f"{row.reference:>48} | {row.java:>48} | {row.ratio:.2f}"
+        print(f"{row.part:8} {row.phase:36} {told} | CPU {row.cpu[0]:>8} {row.cpu[1]:>8}")
     print(*memory(results), sep="\n")
     if arguments.markdown is not None:
         arguments.markdown.write_text(markdown(results, arguments), encoding="utf-8")

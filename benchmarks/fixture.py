@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 import statistics
-import tempfile
 import time
 from pathlib import Path
+
+from systems import end_on_signals, folder
 
 from mqcheck.clock import RealClock
 from mqcheck.fixtures import RocketMQServer
@@ -27,9 +28,9 @@ MESSAGES = 20
 """Sent to each topic in each round."""
 
 
-async def use(server: RocketMQServer, folder: Path) -> None:
+async def use(server: RocketMQServer, events: Path) -> None:
     """What a test of somebody's application may do."""
-    recorder = Recorder(folder, run="benchmark", process="t", number=0, clock=RealClock())
+    recorder = Recorder(events, run="benchmark", process="t", number=0, clock=RealClock())
     client = Client("shop", [server.nameserver_address], recorder, ClientSettings(), RealClock(), random.Random(1))
     await client.start()
     admin = Admin(client, {"broker-a": server.broker_address})
@@ -45,12 +46,12 @@ async def use(server: RocketMQServer, folder: Path) -> None:
     recorder.close()
 
 
-def measure(server: RocketMQServer, folder: Path) -> tuple[list[float], list[float]]:
+def measure(server: RocketMQServer, events: Path) -> tuple[list[float], list[float]]:
     """Milliseconds of using and of emptying, per round."""
     uses, empties = [], []
     for number in range(ROUNDS):
         began = time.perf_counter()
-        asyncio.run(use(server, folder / str(number)))
+        asyncio.run(use(server, events / str(number)))
         used = time.perf_counter()
         server.empty()
         uses.append((used - began) * 1000)
@@ -61,11 +62,12 @@ def measure(server: RocketMQServer, folder: Path) -> tuple[list[float], list[flo
 def main() -> None:
     """Print the median and the spread."""
     guard = Guard()
-    with tempfile.TemporaryDirectory() as folder:
-        server = RocketMQServer(Path(folder), {}, guard)
+    end_on_signals()
+    with folder("fixture-") as home:
+        server = RocketMQServer(home, {}, guard)
         server.start()
         try:
-            uses, empties = measure(server, Path(folder) / "events")
+            uses, empties = measure(server, home / "events")
         finally:
             server.stop()
             guard.close()

@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from systems import end_on_signals, folder, running
 
 RUNS = 20
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
 
 
-def ready_ms(folder: str) -> tuple[float, float]:
+def ready_ms(home: Path) -> tuple[float, float]:
     """Milliseconds from the start of the process to its ready line: by the clock, and of processor time (Linux)."""
     command = [sys.executable, "-m", "reference_impl", "all", "-p", "namesrv.listenPort=0", "-p", "broker.listenPort=0"]
     began = time.perf_counter()
-    process = subprocess.Popen([*command, "-p", f"storePathRootDir={folder}"], stdout=subprocess.PIPE, env=ENVIRONMENT)
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    elapsed = (time.perf_counter() - began) * 1000
-    used = int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
-    process.send_signal(signal.SIGTERM)
-    process.wait(10)
-    process.stdout.close()
+    with running([*command, "-p", f"storePathRootDir={home}"], stdout=subprocess.PIPE, env=ENVIRONMENT) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        elapsed = (time.perf_counter() - began) * 1000
+        used = int(Path(f"/proc/{process.pid}/schedstat").read_text(encoding="ascii").split()[0]) / 1e6
     if json.loads(line)["role"] != "all":
         raise SystemExit(f"unexpected ready line: {line!r}")
     return elapsed, used
@@ -49,11 +46,12 @@ def main() -> None:
     readies: list[float] = []
     used: list[float] = []
     bares: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        ready_ms(folder)
+    end_on_signals()
+    with folder("ready-") as home:
+        ready_ms(home)
     for _ in range(RUNS):
-        with tempfile.TemporaryDirectory() as folder:
-            by_clock, of_processor = ready_ms(folder)
+        with folder("ready-") as home:
+            by_clock, of_processor = ready_ms(home)
         readies.append(by_clock)
         used.append(of_processor)
         bares.append(bare_ms())

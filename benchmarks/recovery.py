@@ -10,9 +10,10 @@ import argparse
 import os
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
+
+from systems import end_on_signals, folder
 
 OPEN = """
 import resource, sys, time
@@ -62,17 +63,18 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--body", type=int, default=256, help="bytes of each body")
     options = parser.parse_args()
+    end_on_signals()
     for how in ("clean", "killed"):
-        with tempfile.TemporaryDirectory(prefix="mqcheck-recovery-") as folder:
-            peak, rss = child(FILL, folder, str(options.messages), str(options.body), how)
+        with folder("mqcheck-recovery-") as home:
+            peak, rss = child(FILL, str(home), str(options.messages), str(options.body), how)
             began = time.perf_counter()
             size = 0
-            for file in sorted(Path(folder).rglob("commitlog/*")):
+            for file in sorted(home.rglob("commitlog/*")):
                 with file.open("rb", buffering=0) as opened:
                     while chunk := opened.read(8 << 20):
                         size += len(chunk)
             plain = time.perf_counter() - began
-            seconds, count, peak_open, rss_open, found = child(OPEN, folder)
+            seconds, count, peak_open, rss_open, found = child(OPEN, str(home))
         if count != options.messages:
             raise SystemExit(f"{how}: {count:.0f} of {options.messages} messages are back")
         print(f"{how}: open {seconds:.2f} s for {count:.0f} messages of {size >> 20} MiB")

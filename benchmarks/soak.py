@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
-import tempfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
+
+from systems import end_on_signals, folder, running
 
 SPIN = "while True: pass"
 
@@ -20,12 +23,10 @@ SPIN = "while True: pass"
 def one_run(number: int, report: Path, extra: list[str]) -> dict[str, object]:
     """Run the suite once; the summary of its report and the reasons of its inconclusive pairs."""
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--mqcheck", "-q", "--mqcheck-report", str(report), *extra],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "pytest", "--mqcheck", "-q", "--mqcheck-report", str(report), *extra]
+    # Ended by Ctrl-C, pytest ends what it has started.
+    with running(command, by=signal.SIGINT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as done:
+        done.wait()
     seconds = time.monotonic() - began
     data = json.loads((report / "report.json").read_text(encoding="utf-8"))
     undecided = [
@@ -47,15 +48,12 @@ def main() -> int:
     parser.add_argument("--busy", type=int, default=0, help="processes that keep a core busy each")
     parser.add_argument("--keep", type=Path, help="keep the reports below this folder")
     arguments, extra = parser.parse_known_args()
-    spinners = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(arguments.busy)]
-    try:
-        with tempfile.TemporaryDirectory() as temporary:
-            base = arguments.keep or Path(temporary)
-            runs = [one_run(number, base / f"run-{number}", extra) for number in range(1, arguments.runs + 1)]
-    finally:
-        for spinner in spinners:
-            spinner.kill()
-            spinner.wait()
+    end_on_signals()
+    with ExitStack() as stack:
+        for _ in range(arguments.busy):
+            stack.enter_context(running([sys.executable, "-c", SPIN]))
+        base = arguments.keep or stack.enter_context(folder("soak-"))
+        runs = [one_run(number, base / f"run-{number}", extra) for number in range(1, arguments.runs + 1)]
     aimed = sum(int(str(run["aimed"])) for run in runs)
     violated = [place for run in runs for place in run["violated"]]  # type: ignore[attr-defined]
     undecided = [reason for run in runs for reason in run["undecided"]]  # type: ignore[attr-defined]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,12 +17,15 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "interop")]
 
 from java_broker import jars, java_cluster, missing  # noqa: E402 - after the path
+from processes import end_on_signals, folder, running  # noqa: E402
 
 from reference_impl.frame import Command, FrameReader, encode  # noqa: E402
 
 VERSION = "4.9.7"
 READY_S = 60
-__all__ = ["ROOT", "VERSION", "System", "jars", "java", "machine", "missing", "start"]
+__all__ = [
+    "ROOT", "VERSION", "System", "end_on_signals", "folder", "jars", "java", "machine", "missing", "running", "start"
+]  # fmt: skip
 ROUTE_OF_TOPIC, RUNTIME_INFO = 105, 28
 # Both wait as long as it takes instead of refusing, so that each send is one of the count.
 PATIENT = {"waitTimeMillsInSendQueue": 60_000, "osPageCacheBusyTimeOutMills": 60_000}
@@ -43,6 +44,10 @@ class System:
         """Resident memory of all its processes."""
         return sum(_status_kib(pid, "VmRSS") for pid in self.pids) / 1024
 
+    def cpu_s(self) -> float:
+        """Processor time that all its processes have used, of users' and of the kernel's, in steps of a clock tick."""
+        return sum(_ticks(pid) for pid in self.pids) / os.sysconf("SC_CLK_TCK")
+
     def anonymous_mib(self) -> float:
         """The part of it that is not pages of files, such as mapped logs and shared libraries."""
         return sum(_status_kib(pid, "RssAnon") for pid in self.pids) / 1024
@@ -51,7 +56,7 @@ class System:
 @contextmanager
 def reference(flush: str) -> Iterator[System]:
     """The reference: both roles in one process."""
-    with tempfile.TemporaryDirectory(prefix="reference-") as home:
+    with folder("reference-") as home:
         settings = {
             "namesrv.listenPort": 0,
             "broker.listenPort": 0,
@@ -61,31 +66,22 @@ def reference(flush: str) -> Iterator[System]:
         }
         options = [part for key, value in settings.items() for part in ("-p", f"{key}={value}")]
         began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "reference_impl", "all", *options], cwd=ROOT, stdout=subprocess.PIPE
-        )
-        try:
+        command = [sys.executable, "-m", "reference_impl", "all", *options]
+        with running(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
             line = json.loads(process.stdout.readline())
             address = line["namesrv"]["address"]
             _wait_until_ready(address, line["broker"]["address"])
             yield System(address, (process.pid,), time.perf_counter() - began)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
 @contextmanager
 def java(flush: str, heap_mib: tuple[int, int] = (256, 512)) -> Iterator[System]:
     """Apache RocketMQ: a process for each role, the broker started once the NameServer is there."""
     properties = {"flushDiskType": flush, "mappedFileSizeCommitLog": 1 << 30, **PATIENT}
-    with tempfile.TemporaryDirectory(prefix="rocketmq-", ignore_cleanup_errors=True) as home:
+    with folder("rocketmq-") as home:
         began = time.perf_counter()
-        with java_cluster(VERSION, Path(home) / "home", properties, heap_mib=heap_mib) as cluster:
+        with java_cluster(VERSION, home / "home", properties, heap_mib=heap_mib) as cluster:
             _wait_until_ready(cluster.namesrv, cluster.broker)
             yield System(cluster.namesrv, _children(), time.perf_counter() - began)
 
@@ -132,6 +128,12 @@ def _status_kib(pid: int, name: str) -> int:
         if line.startswith(f"{name}:"):
             return int(line.split()[1])
     raise ValueError(f"process {pid} tells no {name}")
+
+
+def _ticks(pid: int) -> int:
+    """utime and stime of a process, 14th and 15th of what it tells; the name before them may hold spaces."""
+    told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+    return int(told[11]) + int(told[12])
 
 
 def machine() -> str:

@@ -7,7 +7,6 @@ are kept in ``.cache/rocketmq/<version>`` of the repository.
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clients import alone
+from processes import running
 
 from mqcheck.links.ports import free_port
 
@@ -155,24 +155,18 @@ def _java(
         f"{jars(version)}/*",
         f"-Duser.home={home}",
     ]
-    with said.open("wb") as out:
-        process = subprocess.Popen(
+    with (
+        said.open("wb") as out,
+        running(
             [*command, f"org.apache.rocketmq.{starter}", "-c", str(conf)],
             env={"ROCKETMQ_HOME": str(home), "PATH": "/usr/bin:/bin"},
             cwd=home,
             stdout=out,
             stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_for_boot(process, said)
-            yield
-        finally:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        ) as process,
+    ):
+        _wait_for_boot(process, said)
+        yield
 
 
 def _wait_for_boot(process: subprocess.Popen[bytes], said: Path) -> None:
