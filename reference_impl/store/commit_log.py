@@ -167,6 +167,9 @@ class CommitLog:
         if at < 0:
             return b""
         segment = self._segments[at]
+        if position >= segment.end:
+            # A file system refuses positions that are far enough beyond.
+            return b""
         return segment.file.read(position - segment.start, size)
 
     def file_end(self, position: int) -> int:

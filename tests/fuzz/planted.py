@@ -7,6 +7,7 @@ request that is wrong in one certain way.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import sys
 from collections.abc import Callable
@@ -34,6 +35,7 @@ OF_BROKER: Final[dict[str, tuple[int, Mistake]]] = {
     "members that may be null": (200, lambda command: len(_object(command.body).get("groupName", ""))),
     "a text that may be no ASCII": (46, lambda command: str(_object(command.body).get("group")).encode("ascii")),
     "a message that may be cut": (320, lambda command: struct.unpack_from(">iiiii", command.body)),
+    "a place that no file has": (33, lambda command: os.pread(0, 1, _number(command, "offset") - (1 << 62))),
     "a rule that may not hold": (11, lambda command: _claim(_number(command, "maxMsgNums") >= 0)),
 }
 """Code and mistake by name."""

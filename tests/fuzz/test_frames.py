@@ -130,21 +130,28 @@ class Node:
     process: subprocess.Popen[str]
     addresses: tuple[str, str]
     said: Path
+    os_errors: bool = False
+    """Whether an answer has blamed a disk that has nothing."""
 
     @property
     def rss_kib(self) -> int:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * 4
 
-    def throw(self, data: bytes, address: str) -> None:
-        """Send bytes over a connection of their own and take what comes back, for a moment."""
+    def throw(self, data: bytes, address: str, *, patient: bool = False) -> None:
+        """Send bytes over a connection of their own and take what comes back, for a moment or, when ``patient``, until
+        all of them have been served.
+        """
         host, _, port = address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=PROBE_S_MAX) as connection:
             try:
                 connection.sendall(data)
-                connection.settimeout(0.005)
-                while connection.recv(1 << 16):
-                    pass
+                if patient:
+                    # What the node has read before the end it serves before it closes.
+                    connection.shutdown(socket.SHUT_WR)
+                connection.settimeout(PROBE_S_MAX if patient else 0.005)
+                while data := connection.recv(1 << 16):
+                    self.os_errors |= b"OSError" in data
             except OSError:
                 return
 
@@ -162,11 +169,14 @@ class Node:
 
     def check(self) -> None:
         assert self.process.poll() is None, f"the node has ended: {self.said.read_text()[-2000:]}"
+        assert not self.os_errors, "Traceback: none, but an answer tells of an OSError"
         assert not self.complained, self.said.read_text()[:4000]
 
     @property
     def complained(self) -> bool:
-        """Whether a request failed unexpectedly, or a timer, which asyncio tells."""
+        """Whether a request failed unexpectedly, or a timer, which asyncio tells, or the disk is said to fail."""
+        if self.os_errors:
+            return True
         said = self.said.read_text(errors="replace")
         return "ERROR " in said or "Traceback" in said
 
@@ -203,7 +213,7 @@ def play(under_test: Node, rng: random.Random, frames: list[bytes]) -> None:
         else:
             goods = (valid.OF_NAMESRV, valid.OF_BROKER)[side]
             data = requests([rng.choice(goods) for _ in range(CONNECTION_REQUESTS)], rng)
-        under_test.throw(data, under_test.addresses[side])
+        under_test.throw(data, under_test.addresses[side], patient=number % 2 == 0 and rng.random() < 0.9)
     under_test.probe()
     under_test.check()
 
@@ -231,7 +241,8 @@ def test_planted_mistakes_are_noticed(tmp_path: Path, mistake: str) -> None:
     with node(tmp_path, [str(Path(planted.__file__)), mistake]) as under_test:
         under_test.check()
         for _ in range(PLANTED_CONNECTIONS_MAX):
-            under_test.throw(requests(goods * CONNECTION_REQUESTS, rng), under_test.addresses[0 if of_namesrv else 1])
+            address = under_test.addresses[0 if of_namesrv else 1]
+            under_test.throw(requests(goods * CONNECTION_REQUESTS, rng), address, patient=True)
             if under_test.complained:
                 break
         if mistake == planted.TIMER:

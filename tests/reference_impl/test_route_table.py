@@ -36,3 +36,9 @@ def test_age_is_counted_from_the_last_registration() -> None:
     assert table.expire(171, 100) == [1]
     assert table.route("T", strict=True) is None
     assert table.refresh(0, "h:1", DataVersion(1, 1)) is None
+
+
+def test_a_broker_without_an_address_is_nobodys_master() -> None:
+    table = RouteTable()
+    assert table.register(0, 1, _broker("a", 1, ""), BODY) == {}
+    assert table.register(0, 1, _broker("a", 2, "a:2"), BODY) == {}

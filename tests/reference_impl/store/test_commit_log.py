@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reference_impl.disk import FaultyDisk, MemoryDisk, RealDisk
+from reference_impl.disk import Disk, FaultyDisk, MemoryDisk, RealDisk
 from reference_impl.errors import RecordTooLargeError, StoreBusyError
 from reference_impl.message import Message, encode_record
 from reference_impl.store import commit_log
@@ -34,7 +34,7 @@ RECORD_BYTES = len(record(Message("t", 0, b"x" * 8, {}, 0, 0, 1, ("127.0.0.1", 1
 FILE_BYTES = 3 * RECORD_BYTES + 20
 
 
-def open_log(disk: MemoryDisk | FaultyDisk, file_bytes: int = FILE_BYTES) -> tuple[CommitLog, list[Scanned]]:
+def open_log(disk: Disk, file_bytes: int = FILE_BYTES) -> tuple[CommitLog, list[Scanned]]:
     found: list[Scanned] = []
 
     def take(one: Scanned) -> bool:
@@ -44,7 +44,7 @@ def open_log(disk: MemoryDisk | FaultyDisk, file_bytes: int = FILE_BYTES) -> tup
     return CommitLog.open(disk, file_bytes, take), found
 
 
-def filled(disk: MemoryDisk, count: int) -> CommitLog:
+def filled(disk: Disk, count: int) -> CommitLog:
     log, _ = open_log(disk)
     for number in range(count):
         put(log, b"%08d" % number, number)
@@ -87,6 +87,13 @@ def test_reads_end_with_the_file_and_outside_there_is_nothing() -> None:
     assert log.read(-1, 10) == b""
     assert log.read(log.appended_position, 10) == b""
     assert log.file_end(-1) == 0
+
+
+def test_positions_that_no_file_system_takes_are_outside_too(tmp_path: Path) -> None:
+    log = filled(RealDisk(tmp_path), 2)
+    for position in (log.appended_position, 1 << 62, (1 << 63) - 1):
+        assert log.read(position, 10) == b""
+    log.close()
 
 
 def test_synced_position_follows_a_sync_and_nothing_else() -> None:
