@@ -36,8 +36,10 @@ Evaluate = Callable[[Properties], Value]
 
 _INT_MAX: Final = (1 << 31) - 1
 _LONG_MAX: Final = (1 << 63) - 1
-_WHOLE: Final = re.compile(r"[+-]?\d+")
+_WHOLE: Final = re.compile(r"[+-]?(?:(?![\U00010000-\U0010ffff])\d)+")
+"""Java looks at UTF-16 units, so digits beyond the first 65,536 characters are none."""
 _FLOATING: Final = re.compile(r"[+-]?(?:NaN|Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[fFdD]?)")
+_HEX_FLOATING: Final = re.compile(r"([+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+)[fFdD]?")
 _TRIMMED: Final = "".join(map(chr, range(33)))
 """What Java's ``trim`` takes away."""
 
@@ -75,7 +77,7 @@ _FALSE.2: /FALSE(?![A-Za-z0-9_$])/i
 NAME: /(?!(?:OR|AND|NOT|IS|IN|BETWEEN|NULL|TRUE|FALSE)(?![A-Za-z0-9_$]))[A-Za-z_$][A-Za-z0-9_$]*/i
 TEXT: /'(?:[^']|'')*'/
 DECIMAL.1: /[0-9]+\.[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+/
-WHOLE: /(?:[1-9][0-9]*|0)[lL]?/
+WHOLE: /[1-9][0-9]*[lL]?|0/
 COMMENT: /--[^\n\r]*[\n\r]|\/\*(?:[^*]|\*(?!\/))*\*\//
 %ignore COMMENT
 %ignore /[ \t\n\r\f]+/
@@ -124,8 +126,9 @@ class _Builder:
 
     def decimal(self, parts: list[Any]) -> _Node:
         value = float(parts[0])
-        if math.isinf(value):
-            raise ExpressionError(f"the number {parts[0]} is too large")
+        if math.isinf(value) or value == 0:
+            # RocketMQ takes Double.MIN_VALUE, which is positive, for the least number there is.
+            raise ExpressionError(f"the number {parts[0]} is zero or too large; write 0 for zero")
         return self._constant(value)
 
     def true(self, _: list[Any]) -> _Node:
@@ -232,8 +235,11 @@ class _Builder:
         left, right = parts[0].evaluate, parts[1].evaluate
 
         def evaluate(properties: Properties) -> Value:
-            first, second = left(properties), right(properties)
-            if first is None or second is None:
+            first = left(properties)
+            if first is None:
+                return None  # the other side is not evaluated, and cannot fail
+            second = right(properties)
+            if second is None:
                 return None
             if isinstance(first, str) and isinstance(second, str):
                 # Two texts are ordered as numbers.
@@ -329,17 +335,28 @@ def _number(text: str, like: Value) -> int | float:
     """A text as a number of the other side's kind: 32 bits, 64 bits or floating."""
     if isinstance(like, float):
         bare = text.strip(_TRIMMED)
+        if hexadecimal := _HEX_FLOATING.fullmatch(bare):
+            return _from_hex(hexadecimal[1])
         if not _FLOATING.fullmatch(bare):
             raise ValueError(f"{text!r} is no floating number")
         return float(bare.rstrip("fFdD") if bare[-1:] not in "yN" else bare)
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is no whole number")
     value, most = int(text), _LONG_MAX
-    if isinstance(like, int) and -_INT_MAX - 1 <= like <= _INT_MAX:
+    if isinstance(like, int) and -_INT_MAX <= like <= _INT_MAX:
+        # -2147483648 is not among them: Java negates 2147483648, which has 64 bits, and keeps those.
         most = _INT_MAX
     if not -most - 1 <= value <= most:
         raise ValueError(f"{text!r} does not fit")
     return value
+
+
+def _from_hex(text: str) -> float:
+    """As Java reads it: what is too large is infinite."""
+    try:
+        return float.fromhex(text)
+    except OverflowError:
+        return -math.inf if text.startswith("-") else math.inf
 
 
 def _compare_numbers(left: Any, right: Any) -> int:
