@@ -82,6 +82,11 @@ def member_list(shape: dict[str, Any], name: str) -> list[Any]:
     return value
 
 
+def member_wholes(shape: dict[str, Any], name: str) -> list[int]:
+    """A member that is a list of whole numbers of 64 bits; a missing one is empty."""
+    return [member_whole({name: entry}, name) for entry in member_list(shape, name)]
+
+
 def member_objects(shape: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """A member that is a list of objects; a missing one is empty."""
     return [object_of(entry, f"an entry of {name}") for entry in member_list(shape, name)]

@@ -93,7 +93,8 @@ def arrived(state: BrokerState, message: Message, now_ms: int) -> list[Effect]:
     """A message is in the store; the pulls that it wakes."""
     if not state.held.count or not message.queued:
         return []
-    woken = state.held.arrived(message.topic, message.queue_id, lambda: _tags_code(message), message.properties)
+    place = message.topic, message.queue_id
+    woken = state.held.arrived(*place, lambda: _tags_code(message), message.properties, now_ms)
     return wake(state, now_ms, woken) if woken else []
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from reference_impl.broker.arrivals import make_internal_topic
-from reference_impl.broker.pulls import NO_FILTER_REMARK
+from reference_impl.broker.pulls import no_filter_remark
 from reference_impl.broker.request import RefusalError, Request
 from reference_impl.broker.state import BrokerState, Handler
 from reference_impl.commands import RequestCode, ResponseCode
-from reference_impl.delivery.filters import TAG, Subscription, filter_of, parse_expression
+from reference_impl.delivery.filters import TAG, TAGS_MAX, Subscription, compiled_of
 from reference_impl.delivery.members import Client, ConsumerReport, connection_json
 from reference_impl.delivery.topics import retry_topic
 from reference_impl.effects import Close, Effect, Push
@@ -25,7 +25,15 @@ from reference_impl.errors import ExpressionError, JsonError
 from reference_impl.frame import FLAG_ONEWAY, Command
 from reference_impl.headers import text
 from reference_impl.loose_json import dumps, loads_loose
-from reference_impl.shapes import member_object, member_objects, member_text, member_whole
+from reference_impl.shapes import (
+    member_flag,
+    member_list,
+    member_object,
+    member_objects,
+    member_text,
+    member_whole,
+    member_wholes,
+)
 
 GROUPS_MAX = 10_000
 """Groups in one heartbeat; ours."""
@@ -46,7 +54,7 @@ def heart_beat(state: BrokerState, request: Request) -> list[Effect]:
         request.command.version,
     )
     producers = [member_text(entry, "groupName") for entry in member_objects(report, "producerDataSet")]
-    consumers = [_consumer(entry) for entry in member_objects(report, "consumerDataSet")]
+    consumers = [_consumer(entry, request.now_ms) for entry in member_objects(report, "consumerDataSet")]
     news = False
     if report.get("withoutSub") is True:
         news = not all(state.members.knows(consumer.group, client) for consumer in consumers)
@@ -92,7 +100,7 @@ def unregister(state: BrokerState, request: Request) -> list[Effect]:
     return [*request.reply(), *notify(state, changed)]
 
 
-def member_list(state: BrokerState, request: Request) -> list[Effect]:
+def members_of_group(state: BrokerState, request: Request) -> list[Effect]:
     """38: client ids of a group's members. Codes 0, 1 (nobody there)."""
     # DECODE
     group = text(request.command.fields, "consumerGroup")
@@ -113,7 +121,7 @@ def check_config(state: BrokerState, request: Request) -> list[Effect]:
     kind = member_text(subscription, "expressionType", "") or TAG
     if kind != TAG:
         if not state.settings.enablePropertyFilter:
-            raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
+            raise RefusalError(ResponseCode.SYSTEM_ERROR, no_filter_remark(kind))
         _check_expression(kind, member_text(subscription, "subString", ""))
     # APPLY: nothing changes
     # REPLY
@@ -187,29 +195,44 @@ def json_body(request: Request) -> dict[str, Any]:
 
 def _check_expression(kind: str, text: str) -> None:
     try:
-        filter_of(Subscription("", text, kind=kind))
+        compiled_of(kind, text)
     except ExpressionError as error:
         raise RefusalError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, str(error)) from error
 
 
-def _consumer(entry: dict[str, Any]) -> ConsumerReport:
+def _consumer(entry: dict[str, Any], now_ms: int) -> ConsumerReport:
     return ConsumerReport(
         member_text(entry, "groupName"),
         _enum(entry.get("consumeType"), _CONSUME_TYPES, "CONSUME_PASSIVELY"),
         _enum(entry.get("messageModel"), _MODELS, "CLUSTERING"),
         _enum(entry.get("consumeFromWhere"), _FROM_WHERE, "CONSUME_FROM_LAST_OFFSET"),
-        tuple(_subscription(found) for found in member_objects(entry, "subscriptionDataSet")),
+        tuple(_subscription(found, now_ms) for found in member_objects(entry, "subscriptionDataSet")),
     )
 
 
-def _subscription(entry: dict[str, Any]) -> Subscription:
-    """From a heartbeat: the client's own hash codes are not needed, the text says it all."""
-    kind = member_text(entry, "expressionType", "") or TAG
-    expression = member_text(entry, "subString", "") or "*"
-    try:
-        return parse_expression(member_text(entry, "topic"), expression, member_whole(entry, "subVersion", 0), kind)
-    except ValueError as error:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, str(error)) from error
+def _subscription(entry: dict[str, Any], now_ms: int) -> Subscription:
+    """From a heartbeat: as it is, with the client's own hash codes, because those are what RocketMQ compares."""
+    codes, tags = member_wholes(entry, "codeSet"), member_list(entry, "tagsSet")
+    if max(len(codes), len(tags)) > TAGS_MAX:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"more than {TAGS_MAX} tags in one subscription")
+    return Subscription(
+        member_text(entry, "topic"),
+        _nullable_text(entry, "subString", None),
+        None if _is_null(entry, "codeSet") else frozenset(codes),
+        member_whole(entry, "subVersion", 0 if _is_null(entry, "subVersion") else now_ms),
+        _nullable_text(entry, "expressionType", TAG),
+        tuple(map(str, tags)),
+        member_flag(entry, "classFilterMode", default=False),
+    )
+
+
+def _is_null(entry: dict[str, Any], name: str) -> bool:
+    """Written as null, which RocketMQ tells from not written: the one overwrites what the other leaves as it is."""
+    return name in entry and entry[name] is None
+
+
+def _nullable_text(entry: dict[str, Any], name: str, default: str | None) -> str | None:
+    return None if entry.get(name, default) is None else member_text(entry, name, default)
 
 
 def _enum(value: Any, names: tuple[str, ...], default: str) -> str:
@@ -222,7 +245,7 @@ def _enum(value: Any, names: tuple[str, ...], default: str) -> str:
 HANDLERS: Final[dict[int, Handler]] = {
     RequestCode.HEART_BEAT: heart_beat,
     RequestCode.UNREGISTER_CLIENT: unregister,
-    RequestCode.GET_CONSUMER_LIST_BY_GROUP: member_list,
+    RequestCode.GET_CONSUMER_LIST_BY_GROUP: members_of_group,
     RequestCode.CHECK_CLIENT_CONFIG: check_config,
     RequestCode.GET_CONSUMER_CONNECTION_LIST: consumer_connections,
     RequestCode.GET_PRODUCER_CONNECTION_LIST: producer_connections,

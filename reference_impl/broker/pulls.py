@@ -25,8 +25,9 @@ from reference_impl.commands import (
     RequestCode,
     ResponseCode,
 )
-from reference_impl.delivery.filters import SQL92, TAG, Filter, Subscription, filter_of, parse_expression
+from reference_impl.delivery.filters import Filter, Subscription, compiled_of, filter_of, parse_expression
 from reference_impl.delivery.held import HeldPull
+from reference_impl.delivery.sql92 import Expression
 from reference_impl.effects import Effect
 from reference_impl.errors import ExpressionError
 from reference_impl.headers import int32, int64, text
@@ -41,7 +42,6 @@ _CODES = {
 }
 """Store's status to answer's code; NO_MESSAGE_IN_QUEUE depends on the offset."""
 BAD_FILTER_REMARK = "The broker's consumer filter data is not exist!Your expression may be wrong!"
-NO_FILTER_REMARK = "The broker does not support consumer to filter message by SQL92"
 
 
 class _Pull(NamedTuple):
@@ -57,11 +57,16 @@ class _Pull(NamedTuple):
     suspend_ms: int
     sub_version: int
     expression: str | None
-    kind: str
+    kind: str | None
+
+
+def no_filter_remark(kind: str | None) -> str:
+    """Why another subscription than to tags is refused where ``enablePropertyFilter`` is off."""
+    return f"The broker does not support consumer to filter message by {kind}"
 
 
 def pull(state: BrokerState, request: Request) -> list[Effect]:
-    """Answer with records, with what is wrong with the offset, or later. Codes 0, 1, 16, 17, 19, 20, 21, 23 to 27."""
+    """Answer with records, with what is wrong with the offset, or later. Codes 0, 1, 16, 17, 19, 20, 21, 23 to 28."""
     return _run(state, request, may_hold=True)
 
 
@@ -96,6 +101,8 @@ def _run(state: BrokerState, request: Request, may_hold: bool) -> list[Effect]:
     # CHECK
     _check_permissions(state, request, header)
     wanted = _filter(state, header)
+    if header.max_num < 0:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"maxMsgNums is {header.max_num}; ask for 0 or more messages")
     # APPLY
     found = _read(state, header, wanted)
     if may_hold and header.sys_flag & PULL_COMMIT_OFFSET and state.slave is None:
@@ -155,7 +162,7 @@ def _decode(request: Request) -> _Pull:
         suspend_ms=int64(fields, "suspendTimeoutMillis", None if waits else 0),
         sub_version=int64(fields, "subVersion", None if versioned else 0),
         expression=fields.get("subscription"),
-        kind=fields.get("expressionType") or TAG,
+        kind=fields.get("expressionType"),
     )
 
 
@@ -187,61 +194,51 @@ def _check_permissions(state: BrokerState, request: Request, header: _Pull) -> N
             f"queueId[{header.queue_id}] is illegal, topic:[{header.topic}] "
             f"topicConfig.readQueueNums:[{topic.read_queues}] consumer:[/{host}:{port}]",
         )
-    if header.max_num < 0:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"maxMsgNums is {header.max_num}; ask for 0 or more messages")
-    live = state.members.consumers.get(header.group)
-    if live is not None and live.model == "BROADCASTING" and not group.broadcast_enable:
-        raise RefusalError(
-            ResponseCode.NO_PERMISSION, f"the consumer group[{header.group}] can not consume by broadcast way"
-        )
-
-
-def _subscription(state: BrokerState, header: _Pull) -> Subscription:
-    """From the header when it carries one, else from the group's heartbeats."""
-    if header.sys_flag & PULL_SUBSCRIPTION:
-        try:
-            found = parse_expression(header.topic, header.expression, header.sub_version, header.kind)
-        except ValueError:
-            raise RefusalError(
-                ResponseCode.SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed"
-            ) from None
-    else:
-        found = _known_subscription(state, header)
-    if found.kind != TAG and not state.settings.enablePropertyFilter:
-        raise RefusalError(ResponseCode.SYSTEM_ERROR, NO_FILTER_REMARK)
-    return found
 
 
 def _filter(state: BrokerState, header: _Pull) -> Filter | None:
-    """The test to put to each message.
+    """The test to put to each message; a retry topic is a topic like others, unless ``filterSupportRetry``."""
+    if header.sys_flag & PULL_SUBSCRIPTION:
+        subscription, compiled = _own_subscription(header)
+    else:
+        subscription, compiled = _known_subscription(state, header)
+    if not subscription.by_tags and not state.settings.enablePropertyFilter:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, no_filter_remark(subscription.kind))
+    if subscription.by_tags and not subscription.is_usable:
+        raise RefusalError(ResponseCode.SYSTEM_ERROR, f"the subscription to {header.topic} has no tags; say * for all")
+    if header.topic.startswith(RETRY_PREFIX) and state.settings.filterSupportRetry:
+        return _filter_of_retries(state, header, subscription)
+    return filter_of(subscription, compiled)
 
-    An expression that cannot be read is no filter where the pull itself brings it, and is refused (27) where a
-    heartbeat brought it, as in RocketMQ. A retry topic is filtered by what its messages were subscribed to before,
-    where ``filterSupportRetry`` says so.
+
+def _filter_of_retries(state: BrokerState, header: _Pull, subscription: Subscription) -> Filter | None:
+    """By tags as the subscription says, and by the expression that the topic's group has for the topic that a message
+    comes from, whoever pulls. RocketMQ: ExpressionForRetryMessageFilter.
     """
-    subscription = _subscription(state, header)
-    if header.topic.startswith(RETRY_PREFIX):
-        return _filter_of_retries(state, header) if state.settings.filterSupportRetry else None
-    try:
-        return filter_of(subscription)
-    except ExpressionError:
-        if header.sys_flag & PULL_SUBSCRIPTION:
-            return None
-        raise RefusalError(ResponseCode.FILTER_DATA_NOT_EXIST, BAD_FILTER_REMARK) from None
+    if subscription.whole:
+        return None
+    group = header.topic.removeprefix(RETRY_PREFIX)
 
-
-def _filter_of_retries(state: BrokerState, header: _Pull) -> Filter | None:
     def wanted(properties: Mapping[str, str]) -> bool:
-        before = state.members.subscription(header.group, properties.get(PROPERTY_RETRY_TOPIC, ""))
-        if before is None or before.kind != SQL92:
-            return True
-        try:
-            test = filter_of(before)
-        except ExpressionError:
-            return True
-        return test is None or test.accepts(0, properties)
+        data = state.members.filters.get(group, properties.get(PROPERTY_RETRY_TOPIC, ""))
+        return data is None or data.compiled.accepts(properties)
 
-    return Filter(by_properties=wanted)
+    by_tags = filter_of(subscription)
+    return Filter(None if by_tags is None else by_tags.codes, wanted)
+
+
+def _own_subscription(header: _Pull) -> tuple[Subscription, Expression | None]:
+    """The one that the pull itself brings. As in RocketMQ an expression that cannot be read filters nothing."""
+    try:
+        found = parse_expression(header.topic, header.expression, header.sub_version, header.kind)
+    except ValueError:
+        raise RefusalError(ResponseCode.SUBSCRIPTION_PARSE_FAILED, "parse the consumer's subscription failed") from None
+    if found.by_tags:
+        return found, None
+    try:
+        return found, compiled_of(found.kind, found.expression or "")
+    except ExpressionError:
+        return found, None
 
 
 def _read(state: BrokerState, header: _Pull, wanted: Filter | None) -> Read:
@@ -253,19 +250,33 @@ def _read(state: BrokerState, header: _Pull, wanted: Filter | None) -> Read:
     place = header.topic, header.queue_id, header.offset, min(header.max_num, limits[0]), limits[1]
     if wanted is None:
         return state.store.read(*place)
-    by_code = wanted.by_code if wanted.codes else None
-    return state.store.read(*place, accept=by_code, accept_properties=wanted.by_properties)
+    by_code = None if wanted.codes is None else wanted.by_code
+    tests = by_code, wanted.by_properties
+    return state.store.read(*place, *tests, scanned=header.max_num)
 
 
-def _known_subscription(state: BrokerState, header: _Pull) -> Subscription:
-    if header.group not in state.members.consumers:
+def _known_subscription(state: BrokerState, header: _Pull) -> tuple[Subscription, Expression | None]:
+    """The one that the group's heartbeats brought, with its expression; refused where the pull knows a newer one."""
+    live, config = state.members.consumers.get(header.group), state.groups.groups.get(header.group)
+    if live is None:
         raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_EXIST, f"the consumer's group info not exist{FAQ_TAIL}")
-    found = state.members.subscription(header.group, header.topic)
+    if live.model == "BROADCASTING" and config is not None and not config.broadcast_enable:
+        raise RefusalError(
+            ResponseCode.NO_PERMISSION, f"the consumer group[{header.group}] can not consume by broadcast way"
+        )
+    found = live.subscriptions.get(header.topic)
     if found is None:
         raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_EXIST, f"the consumer's subscription not exist{FAQ_TAIL}")
     if found.version < header.sub_version:
         raise RefusalError(ResponseCode.SUBSCRIPTION_NOT_LATEST, "the consumer's subscription not latest")
-    return found
+    if found.by_tags:
+        return found, None
+    data = state.members.filters.get(header.group, header.topic)
+    if data is None:
+        raise RefusalError(ResponseCode.FILTER_DATA_NOT_EXIST, BAD_FILTER_REMARK)
+    if data.version < header.sub_version:
+        raise RefusalError(ResponseCode.FILTER_DATA_NOT_LATEST, "the consumer's consumer filter data not latest")
+    return found, data.compiled
 
 
 def _code(found: Read, offset: int) -> ResponseCode:

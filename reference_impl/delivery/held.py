@@ -1,7 +1,8 @@
 """Held pulls: a pull that finds nothing waits for a message, or for the scan after its time.
 
 A message that the pull's filter accepts wakes it at once. Otherwise the scan, every ``holdScanMs``, wakes those
-whose time is up and those whose queue has grown by messages they do not want (so that their offset advances). Must
+whose time is up and those whose queue has grown by messages they do not want (so that their offset advances); an
+unwanted message wakes those whose time is up, too. Must
 not read messages: it says *who* wakes, the pull handler runs them again. Source: RocketMQ PullRequestHoldService.
 """
 
@@ -47,14 +48,20 @@ class HeldPulls(Struct):
         return True
 
     def arrived(
-        self, topic: str, queue_id: int, tags_code: Callable[[], int], properties: Mapping[str, str]
+        self, topic: str, queue_id: int, tags_code: Callable[[], int], properties: Mapping[str, str], now_ms: int
     ) -> list[HeldPull]:
-        """A message was stored; the pulls that want it, taken out. ``tags_code`` is only computed when one waits."""
+        """A message was stored; the pulls that want it or whose time is up, taken out. ``tags_code`` is only computed
+        when one waits.
+        """
         pulls = self.waiting.get((topic, queue_id))
         if not pulls:
             return []
         code = tags_code()
-        woken = [pull for pull in pulls if pull.filter is None or pull.filter.accepts(code, properties)]
+        woken = [
+            pull
+            for pull in pulls
+            if pull.filter is None or now_ms >= pull.until_ms or pull.filter.accepts(code, properties)
+        ]
         self._take(woken, (topic, queue_id))
         return woken
 

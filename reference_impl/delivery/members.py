@@ -13,7 +13,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from reference_impl.delivery.filters import Subscription
+from reference_impl.delivery.filters import FilterTable, Subscription
 
 
 class Client(Struct, frozen=True):
@@ -72,6 +72,8 @@ class Members(Struct):
     """Time of the last heartbeat, by group and connection."""
     groups_of: dict[int, set[str]] = field(default_factory=dict)
     """Consumer and producer groups of a connection, so that its end costs no search."""
+    filters: FilterTable = field(default_factory=FilterTable)
+    """Expressions that filter what consumers get."""
 
     def producer_seen(self, group: str, client: Client, now_ms: int) -> None:
         """A heartbeat named this producer group."""
@@ -88,6 +90,7 @@ class Members(Struct):
         group.members[client.conn] = client
         group.seen_ms[client.conn] = now_ms
         self.groups_of.setdefault(client.conn, set()).add(report.group)
+        self.filters.register(report.group, report.subscriptions, now_ms)
         return group.subscribe(report.subscriptions) or joined
 
     def knows(self, group: str, client: Client) -> bool:
@@ -130,6 +133,7 @@ class Members(Struct):
         for name, conn in [key for key, seen in self.producers_seen_ms.items() if now_ms - seen > self.expiry_ms]:
             self._drop_producer(name, conn)
             late.add(conn)
+        self.filters.sweep(now_ms, lambda group, topic: self.subscription(group, topic) is not None)
         return late
 
     def client_ids(self, group: str) -> list[str]:

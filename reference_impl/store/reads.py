@@ -18,8 +18,12 @@ from reference_impl.store.consume_queue import ConsumeQueue
 READ_BYTES_MAX: Final = 262144
 """Record bytes of one read, unless its first record alone is longer: RocketMQ's maxTransferBytesOnMessageInMemory."""
 
-SCANNED_MESSAGES_MAX: Final = 800
-"""Messages one read looks at, wanted or not: RocketMQ's maxFilterMessageCount, 16000 bytes of queue in units of 20."""
+SCANNED_MESSAGES: Final = 800
+"""Messages one read looks at, wanted or not, unless more are asked for: RocketMQ's maxFilterMessageCount, which is
+16000 bytes of queue in units of 20.
+"""
+SCANNED_MESSAGES_MAX: Final = 16_000
+"""Messages one read looks at, however many are asked for; ours, because nothing else is served meanwhile."""
 
 _SPAN_FACTOR: Final = 4
 """Records are fetched with one read when the bytes from the first to the last are at most this many times their own."""
@@ -67,12 +71,17 @@ def wanted_by(
 
 
 def choose(
-    queue: ConsumeQueue, start: int, max_num: int, max_bytes: int, wanted: Callable[[int], bool] | None
+    queue: ConsumeQueue,
+    start: int,
+    max_num: int,
+    max_bytes: int,
+    wanted: Callable[[int], bool] | None,
+    scanned: int = SCANNED_MESSAGES,
 ) -> tuple[list[int], int]:
-    """Indexes of the messages to answer, and how many were looked at."""
+    """Indexes of the messages to answer, and how many were looked at: at least as many as ``scanned`` says."""
     chosen: list[int] = []
     taken = 0
-    end = min(len(queue.positions), start + SCANNED_MESSAGES_MAX)
+    end = min(len(queue.positions), start + max(SCANNED_MESSAGES, min(scanned, SCANNED_MESSAGES_MAX)))
     for index in range(start, end):
         size = queue.sizes[index]
         if chosen and (len(chosen) >= max_num or taken + size > max_bytes):

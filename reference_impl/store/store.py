@@ -35,7 +35,7 @@ from reference_impl.message import (
 from reference_impl.store.commit_log import CommitLog, first_position
 from reference_impl.store.consume_queue import ConsumeQueue
 from reference_impl.store.index import KeyIndex, hashes_of
-from reference_impl.store.reads import READ_BYTES_MAX, Read, choose, fetch, wanted_by
+from reference_impl.store.reads import READ_BYTES_MAX, SCANNED_MESSAGES, Read, choose, fetch, wanted_by
 from reference_impl.store.scan import HEAD_BYTES, Scanned, Scanner, store_time
 from reference_impl.store.snapshot import NAME as SNAPSHOT
 from reference_impl.store.snapshot import Snapshot, read_snapshot, write_snapshot
@@ -222,12 +222,13 @@ class Store:
         max_bytes: int = READ_BYTES_MAX,
         accept: Callable[[int], bool] | None = None,
         accept_properties: Callable[[Mapping[str, str]], bool] | None = None,
+        scanned: int = SCANNED_MESSAGES,
     ) -> Read:
         """Up to ``max_num`` records of a queue from ``offset`` on, at most ``max_bytes`` but at least one.
 
         ``accept`` is asked with each message's tags code (Java's hash of TAGS, 0 without), then ``accept_properties``
-        with its properties, which have to be read for that; at most ``SCANNED_MESSAGES_MAX`` are looked at. Source:
-        rocketmq DefaultMessageStore.getMessage.
+        with its properties, which have to be read for that; ``scanned`` are looked at, but at least
+        ``SCANNED_MESSAGES`` and at most ``SCANNED_MESSAGES_MAX``. Source: rocketmq DefaultMessageStore.getMessage.
         """
         queue = self._queues.get((topic, queue_id))
         if queue is None:
@@ -240,7 +241,7 @@ class Store:
         if offset > high:
             return Read("OFFSET_OVERFLOW_BADLY", b"", 0, high, low, high)
         wanted = wanted_by(self._log, queue, accept, accept_properties)
-        chosen, looked_at = choose(queue, offset - low, max_num, max_bytes, wanted)
+        chosen, looked_at = choose(queue, offset - low, max_num, max_bytes, wanted, scanned)
         status = "FOUND" if chosen else "NO_MATCHED_MESSAGE"
         return Read(status, fetch(self._log, queue, chosen), len(chosen), offset + looked_at, low, high)
 

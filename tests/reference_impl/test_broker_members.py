@@ -95,8 +95,8 @@ def test_loose_heartbeats_of_other_clients(bench: type[Bench]) -> None:
     assert b.ask(34, body=body).code == 0
     answer = json.loads(b.ask(203, {"consumerGroup": "G"}).body)
     assert (answer["messageModel"], answer["consumeType"]) == ("BROADCASTING", "CONSUME_ACTIVELY")
-    assert answer["subscriptionTable"]["T"]["codeSet"] == [97, 98]
-    assert answer["subscriptionTable"]["T"]["tagsSet"] == ["a", "b"]
+    assert answer["subscriptionTable"]["T"]["codeSet"] == [97], "the client's own, not those of the text"
+    assert answer["subscriptionTable"]["T"]["tagsSet"] == ["a"]
     client = {"clientId": "cpp", "clientAddr": "10.0.0.1:4001", "language": "PYTHON", "version": 407}
     assert answer["connectionSet"] == [client]
     assert json.loads(b.ask(204, {"producerGroup": "P"}).body) == {"connectionSet": [client]}
@@ -134,6 +134,21 @@ def test_an_expression_is_read_before_it_is_used(bench: type[Bench], text: str, 
     wanted = {"topic": "T", "subString": text, "expressionType": "SQL92"}
     answer = b.ask(46, body=json.dumps({"clientId": "c", "group": "G", "subscriptionData": wanted}).encode())
     assert answer.code == code
+
+
+def test_an_unknown_kind_of_expression_is_refused(bench: type[Bench]) -> None:
+    wanted = {"topic": "T", "subString": "a", "expressionType": "XXX"}
+    body = json.dumps({"clientId": "c", "group": "G", "subscriptionData": wanted}).encode()
+    assert bench(enablePropertyFilter=True).ask(46, body=body).code == 23
+    assert bench().ask(46, body=body).remark == "The broker does not support consumer to filter message by XXX"
+
+
+def test_a_subscription_without_a_version_gets_the_time(bench: type[Bench]) -> None:
+    b = bench()
+    b.heartbeat(1, "G", subscriptionDataSet=[{"topic": "T", "subString": "||"}])
+    assert b.broker.state.members.subscription("G", "T").version == b.now_ms
+    many = [{"topic": "T", "subString": "x", "codeSet": list(range(1001))}]
+    assert b.heartbeat(1, "G", subscriptionDataSet=many).code == 1
 
 
 def second_version(b: Bench, conn: int, fingerprint: int, subscriptions: bool) -> dict[str, str]:

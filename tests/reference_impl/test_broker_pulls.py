@@ -99,7 +99,10 @@ def test_tags(bench: type[Bench], split: Callable[[bytes], list[Record]]) -> Non
         ({}, {"topic": "U"}, 17, "topic[U] not exist, apply first please! "),
         ({}, {"queueId": 4}, 1, "queueId[4] is illegal, topic:[T] topicConfig.readQueueNums:[4]"),
         ({}, {"queueId": -1}, 1, "queueId[-1] is illegal"),
-        ({}, {"expressionType": "SQL92"}, 1, "SQL92"),
+        ({}, {"expressionType": "SQL92"}, 1, "The broker does not support consumer to filter message by SQL92"),
+        ({}, {"expressionType": "XXX"}, 1, "The broker does not support consumer to filter message by XXX"),
+        ({}, {"expressionType": "SQL92", "subscription": ""}, 23, "parse the consumer's subscription failed"),
+        ({}, {"expressionType": "", "subscription": ""}, 23, "parse the consumer's subscription failed"),
         ({}, {"sysFlag": 0}, 24, "the consumer's group info not exist"),
         ({"autoCreateSubscriptionGroup": False}, {}, 26, "subscription group [G] does not exist"),
         ({"brokerPermission": 2}, {}, 16, "pulling message is forbidden"),
@@ -121,7 +124,8 @@ def test_groups_and_topics_that_may_not_be_read(bench: type[Bench]) -> None:
     b.ask(200, body=b'{"groupName":"G","consumeBroadcastEnable":false}')
     assert b.pull("T").code == 0
     b.heartbeat(1, "G", messageModel="BROADCASTING")
-    assert b.pull("T").code == 16
+    assert b.pull("T", sysFlag=0, subVersion=9).code == 16
+    assert b.pull("T").code == 0, "who brings a subscription is not asked how the group consumes"
     b.begin(
         17,
         {
@@ -282,6 +286,67 @@ def test_a_held_pull_wakes_for_what_its_expression_wants(bench: type[Bench]) -> 
     assert (answer.code, answer.fields["nextBeginOffset"]) == (0, "3")
 
 
+def wants(version: int, expression: str | None, kind: str | None = "SQL92", **more: Any) -> dict[str, Any]:
+    head = {"topic": "T", "subString": expression, "subVersion": version, "expressionType": kind}
+    return {"subscriptionDataSet": [head | more]}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "bodies"),
+    [
+        (wants(1, "C", "TAG", codeSet=[67]), "C"),
+        (wants(1, "C", "", codeSet=["67"]), "C"),
+        (wants(1, "C", None, codeSet=[66]), "B"),
+        (wants(1, "C", "TAG"), ""),
+        (wants(1, "", "TAG"), ""),
+        (wants(1, "*", "TAG", codeSet=None), "BC"),
+        (wants(1, "C", "TAG", classFilterMode=True), "BC"),
+        (wants(1, "TAGS = 'B'", codeSet=[67]), "B"),
+        (wants(1, "TAGS = 'B'", classFilterMode=True), "BC"),
+        (wants(1, None, "TAG"), None),
+        (wants(1, "C", "TAG", codeSet=None), None),
+    ],
+)
+def test_a_heartbeat_is_taken_at_its_word(
+    bench: type[Bench], split: Any, wanted: dict[str, Any], bodies: str | None
+) -> None:
+    """As Apache RocketMQ 4.9.7 delivers; see tests/interop/test_same_filters.py."""
+    b = bench(enablePropertyFilter=True)
+    for tag in "BC":
+        b.send("T", tag.encode(), properties={"TAGS": tag})
+    assert b.heartbeat(1, "G", **wanted).code == 0
+    answer = b.pull("T", sysFlag=0)
+    if bodies is None:
+        assert answer.code == 1
+        return
+    assert "".join(record.body.decode() for record in split(answer.body)) == bodies
+    assert answer.fields["nextBeginOffset"] == "2"
+
+
+def test_versions_of_expressions(bench: type[Bench], split: Any) -> None:
+    """As Apache RocketMQ 4.9.7 delivers; see tests/interop/test_same_filters.py."""
+    b = bench(enablePropertyFilter=True)
+    for number in range(4):
+        b.send("T", str(number).encode(), properties={"a": str(number)})
+
+    def step(wanted: dict[str, Any], version: int = 0) -> Any:
+        b.heartbeat(1, "G", **wanted)
+        answer = b.pull("T", sysFlag=0, subVersion=version)
+        return answer.code or "".join(record.body.decode() for record in split(answer.body))
+
+    assert step(wants(5, "a > 1")) == "23"
+    assert step(wants(5, "a = 0")) == step(wants(4, "a = 0")) == "23"
+    assert step(wants(6, "a >> 1")) == 27
+    assert step(wants(5, "a = 0"), 5) == "0", "what could not be read has removed what was there"
+    assert step(wants(7, ""), 5) == "0"
+    assert step(wants(7, ""), 7) == 28
+    assert step(wants(8, "*", "TAG")) == "0123"
+    b.close(1)
+    assert step(wants(1, "a = 2"), 1) == "0", "the youngest expression outlives its group"
+    assert step(wants(9, "a = 2"), 9) == "2"
+    assert step(wants(10, "a = 2", "XXX"), 9) == 27
+
+
 @pytest.mark.parametrize(("support", "count"), [(False, 2), (True, 1)])
 def test_retries_are_filtered_only_where_the_setting_says_so(
     bench: type[Bench], split: Any, support: bool, count: int
@@ -296,3 +361,36 @@ def test_retries_are_filtered_only_where_the_setting_says_so(
         b.ask(36, {"offset": position, "group": "G", "delayLevel": 1})
     b.advance(1200)
     assert len(split(b.pull("%RETRY%G", sysFlag=0, subVersion=1).body)) == count
+
+
+@pytest.mark.parametrize("support", [False, True])
+def test_a_retry_topic_is_filtered_like_others(bench: type[Bench], split: Any, support: bool) -> None:
+    """As Apache RocketMQ 4.9.7 delivers; see tests/interop/test_same_filters.py."""
+    b = bench(enablePropertyFilter=True, filterSupportRetry=support)
+    b.heartbeat(1, "G", **wants(1, "a > 4"))
+    for number in range(3, 7):
+        properties = {"RETRY_TOPIC": "T", "a": str(number), "TAGS": "xy"[number % 2]}
+        b.send("%RETRY%G", str(number).encode(), properties=properties)
+
+    def bodies(group: str, **more: Any) -> str:
+        return "".join(record.body.decode() for record in split(b.pull("%RETRY%G", group=group, **more).body))
+
+    for group in "GH":
+        assert bodies(group) == ("56" if support else "3456")
+        assert bodies(group, subscription="x") == ("6" if support else "46")
+        assert bodies(group, subscription="a < 4", expressionType="SQL92") == ("56" if support else "3")
+        assert bodies(group, subscription="a <<", expressionType="SQL92") == ("56" if support else "3456")
+
+
+def test_an_unwanted_message_wakes_whose_time_is_up(bench: type[Bench]) -> None:
+    b = bench()
+    b.send("T")
+    fields = {"sysFlag": 6, "subscription": "C", "suspendTimeoutMillis": 100}
+    held = b.begin(11, b.pull_fields("T", offset=1, **fields), conn=2)
+    b.advance(99)
+    b.send("T")
+    assert b.answer(held, 2) is None
+    b.advance(1)
+    b.send("T")
+    answer = b.answer(held, 2)
+    assert (answer.code, answer.fields["nextBeginOffset"]) == (20, "3")

@@ -20,9 +20,9 @@ def test_a_wanted_message_wakes_only_those_who_want_it() -> None:
     everything, tagged, other = pull(), pull(tag=7), pull(queue=1)
     for one in (everything, tagged, other):
         assert held.hold(one)
-    assert held.arrived("T", 0, lambda: 5, {}) == [everything]
-    assert held.arrived("T", 0, lambda: 7, {}) == [tagged]
-    assert held.arrived("T", 0, lambda: 7, {}) == []
+    assert held.arrived("T", 0, lambda: 5, {}, 0) == [everything]
+    assert held.arrived("T", 0, lambda: 7, {}, 0) == [tagged]
+    assert held.arrived("T", 0, lambda: 7, {}, 0) == []
     assert held.count == 1
 
 
@@ -30,7 +30,7 @@ def test_the_tag_is_not_computed_for_nobody() -> None:
     def never() -> int:
         raise AssertionError
 
-    assert HeldPulls().arrived("T", 0, never, {}) == []
+    assert HeldPulls().arrived("T", 0, never, {}, 0) == []
 
 
 def test_the_scan_wakes_by_time_and_by_growth() -> None:
@@ -61,3 +61,11 @@ def test_there_is_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     held = HeldPulls()
     assert held.hold(pull())
     assert not held.hold(pull())
+
+
+def test_a_message_wakes_those_whose_time_is_up() -> None:
+    held = HeldPulls()
+    late, early = pull(tag=7, until_ms=100), pull(tag=7, until_ms=101)
+    assert held.hold(late)
+    assert held.hold(early)
+    assert held.arrived("T", 0, lambda: 5, {}, 100) == [late]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from reference_impl.disk import MemoryDisk
 from reference_impl.store import Store
 from reference_impl.store.consume_queue import ConsumeQueue
-from reference_impl.store.reads import SCANNED_MESSAGES_MAX, choose
+from reference_impl.store.reads import SCANNED_MESSAGES, SCANNED_MESSAGES_MAX, choose
 
 
 def queue(sizes: list[int]) -> ConsumeQueue:
@@ -38,10 +38,18 @@ def test_a_read_stays_within_its_limits_and_answers_at_least_one(
         assert len(chosen) == max_num or more > max_bytes, "no fewer than it may"
 
 
-@pytest.mark.parametrize("count", [10, SCANNED_MESSAGES_MAX + 10])
+@pytest.mark.parametrize("asked", [0, 1000, 1 << 30])
+def test_who_asks_for_more_has_more_looked_at(asked: int) -> None:
+    unwanted = queue([1] * (SCANNED_MESSAGES_MAX + 5))
+    chosen, looked_at = choose(unwanted, 0, 32, 1 << 30, lambda index: False, asked)
+    assert not chosen
+    assert looked_at == {0: SCANNED_MESSAGES, 1000: 1000}.get(asked, SCANNED_MESSAGES_MAX)
+
+
+@pytest.mark.parametrize("count", [10, SCANNED_MESSAGES + 10])
 def test_unwanted_messages_are_looked_at_up_to_a_limit(count: int) -> None:
     chosen, looked_at = choose(queue([1] * count), 0, 1000, 1 << 30, lambda index: index % 2 == 1)
-    assert looked_at == min(count, SCANNED_MESSAGES_MAX)
+    assert looked_at == min(count, SCANNED_MESSAGES)
     assert chosen == list(range(1, looked_at, 2))
 
 

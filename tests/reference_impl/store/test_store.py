@@ -14,7 +14,7 @@ from reference_impl.disk import MemoryDisk, RealDisk
 from reference_impl.errors import RecordError, RecordTooLargeError, StoreBusyError
 from reference_impl.message import Message, decode_record, encode_record, java_hash, peek_record
 from reference_impl.store import Store
-from reference_impl.store.reads import SCANNED_MESSAGES_MAX
+from reference_impl.store.reads import SCANNED_MESSAGES
 
 Make = Callable[..., Message]
 Bodies = Callable[[Store], dict[tuple[str, int], list[bytes]]]
@@ -117,10 +117,10 @@ def test_a_filter_chooses_by_the_hash_of_the_tags(store: Store, make_message: Ma
 
 def test_a_filtered_read_looks_at_a_limited_number_of_messages(make_message: Make) -> None:
     store = Store.open(MemoryDisk())
-    for _ in range(SCANNED_MESSAGES_MAX + 5):
+    for _ in range(SCANNED_MESSAGES + 5):
         store.append(make_message(), 1, HOST)
     answer = store.read("orders", 0, 0, 32, accept=lambda code: code == 7)
-    assert (answer.status, answer.next_offset) == ("NO_MATCHED_MESSAGE", SCANNED_MESSAGES_MAX)
+    assert (answer.status, answer.next_offset) == ("NO_MATCHED_MESSAGE", SCANNED_MESSAGES)
 
 
 def test_scattered_records_are_read_like_close_ones(store: Store, make_message: Make) -> None:
