@@ -22,17 +22,23 @@ CACHE = ROOT / ".cache" / "interop"
 WHOLE = os.environ.get("MQCHECK_INTEROP") == "all"
 """Whether every feature is tried, as ``tox -e interop`` does, or a handful."""
 _FEATURES = """
-admin-broker-config admin-broker-stats admin-clone-offset admin-cluster admin-connections
-admin-consume-directly admin-consume-stats admin-group admin-key-values admin-reset-offset admin-running-info
-admin-topic admin-topic-stats admin-who-consumes consume-broadcast consume-concurrent consume-dead-letter
-consume-delay consume-orderly consume-orderly-dead-letter consume-orderly-suspend consume-rebalance
-consume-resume consume-retry consume-sql92 consume-sql92-refused consume-tags namespace offsets pull
-pull-lite-assign pull-lite-subscribe query-id query-key query-unique-key request-reply request-reply-async
-send-async send-batch send-big send-compressed send-oneway send-queue send-selector send-sync send-too-big
-send-unicode trace transaction-check transaction-commit transaction-rollback vip-channel
+acl-signature admin-broker-config admin-broker-stats admin-clone-offset admin-cluster admin-connections
+admin-consume-directly admin-consume-queue admin-consume-stats admin-group admin-group-disabled admin-key-values
+admin-message-track admin-nameserver-config admin-reset-offset admin-running-info admin-topic admin-topic-config
+admin-topic-permission admin-topic-stats admin-update-offset admin-who-consumes admin-write-permission
+consume-batches consume-broadcast consume-concurrent consume-dead-letter consume-dead-letter-at-once consume-delay
+consume-from-last consume-from-timestamp consume-orderly consume-orderly-dead-letter consume-orderly-rebalance
+consume-orderly-suspend consume-pop consume-rebalance consume-resume consume-retry consume-retry-level
+consume-retry-tail consume-sql92 consume-sql92-refused consume-suspend consume-tags consume-two-topics heartbeat-v2
+namespace namespace-v2 offsets pull pull-filtered pull-held pull-lite-assign pull-lite-seek pull-lite-subscribe
+pull-schedule pull-send-back query-id query-key query-unique-key request-reply request-reply-async request-timeout
+send-async send-auto-batch send-batch send-big send-compressed send-compressed-lz4 send-compressed-zstd
+send-delay-ms send-oneway send-queue send-recall send-selector send-sync send-too-big send-unicode tls trace
+trace-consume transaction-check transaction-check-rollback transaction-commit transaction-rollback
+transaction-unknown vip-channel
 """
 FEATURES = tuple(_FEATURES.split())
-"""What most clients have a call for; the Java clients try more."""
+"""Of each of these every lane says whether its client does it, or why not."""
 WRAPPER_LACKS = "PyPI's rocketmq has no such call"
 NO_SUCH_CALL = "the client has no such call"
 """Reason of a feature that other clients have; no failure."""

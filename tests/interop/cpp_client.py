@@ -16,7 +16,7 @@ CLIENT = "cpp-1.x"
 """The library names no version of itself."""
 AT_ONCE = 4
 """Features that run at the same time."""
-FEATURE_S_MAX = 120
+FEATURE_S_MAX = 150
 
 
 def lacking() -> str | None:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from clients import NO_SUCH_CALL, SETTINGS, WHOLE, WHOLE_REASON, Cluster, failures, keep, reference
+from clients import (
+    FEATURES,
+    NO_SUCH_CALL,
+    SETTINGS,
+    WHOLE,
+    WHOLE_REASON,
+    Cluster,
+    explained,
+    failures,
+    keep,
+    reference,
+)
 from go_client import client, names, run
 from java_broker import java_cluster, missing
 
@@ -15,8 +27,16 @@ pytestmark = [
     pytest.mark.skipif(missing("go") is not None, reason=str(missing("go"))),
 ]
 HANDFUL = ("send-sync", "consume-tags", "consume-retry", "transaction-check", "request-reply")
-KNOWN_OF_THE_REAL_BROKER = {"admin-topic": "4.9.7 keeps a deleted topic in the NameServer for this client"}
-"""Feature → why it does not work with a real broker of 4.9.7 either."""
+OF_THE_CLIENT = {
+    "consume-retry-tail": "the client does not look at the AckIndex that a listener may set",
+    "consume-sql92-refused": "the client does not ask the broker whether it takes an expression",
+}
+KNOWN = OF_THE_CLIENT | {"tls": "TLS is not built yet"}
+"""Feature → why it does not work."""
+KNOWN_OF_THE_REAL_BROKER = OF_THE_CLIENT | {
+    "admin-topic": "4.9.7 keeps a deleted topic in the NameServer for this client"
+}
+"""Feature → why it does not work with a real broker of 4.9.7."""
 
 
 def test_a_handful_works(tmp_path: Path) -> None:
@@ -31,9 +51,9 @@ def test_a_handful_works(tmp_path: Path) -> None:
 def test_the_whole_client(tmp_path: Path) -> None:
     with reference(tmp_path) as cluster:
         results = run(cluster)
-    assert sorted(result.feature for result in results) == sorted(names())
-    keep(client(), results)
-    assert failures(results, {}) == []
+    assert sorted(result.feature for result in results) == sorted(names()) == sorted(FEATURES)
+    keep(client(), explained(results, KNOWN))
+    assert failures(results, KNOWN) == []
 
 
 @pytest.mark.skipif(not WHOLE or missing("java", "mvn") is not None, reason=WHOLE_REASON)
@@ -41,10 +61,11 @@ def test_the_whole_client(tmp_path: Path) -> None:
 def test_our_program_finds_all_of_it_in_a_real_broker(tmp_path: Path) -> None:
     with java_cluster("4.9.7", tmp_path / "home", SETTINGS) as real:
         results = run(Cluster(real.namesrv, real.broker))
+    told = explained(results, KNOWN_OF_THE_REAL_BROKER)
+    keep(f"{client()}@apache-4.9.7", [replace(result, client=f"{client()}@apache-4.9.7") for result in told])
     assert failures(results, KNOWN_OF_THE_REAL_BROKER) == []
 
 
-def test_what_the_client_lacks_is_said(tmp_path: Path) -> None:
-    with reference(tmp_path) as cluster:
-        results = run(cluster, ["query-key"])
+def test_what_the_client_lacks_is_said() -> None:
+    results = run(Cluster("", ""), ["query-key"])
     assert [(result.works, result.reason) for result in results] == [(False, NO_SUCH_CALL)]

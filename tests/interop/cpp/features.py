@@ -15,10 +15,15 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rocketmq.client import Message, MessageModel, Producer, PullConsumer, PushConsumer, SendStatus
+from rocketmq.client import Message, MessageModel, Producer, PullConsumer, PushConsumer, RecvMessage, SendStatus
+from rocketmq.exceptions import ProducerSendSyncFailed
+from rocketmq.ffi import dll
 
 NAMESRV = sys.argv[1]
 BODY_BYTES_MAX = 4 * 1024 * 1024
+DONE, LATER = 0, 1
+"""What a callback answers."""
+CREDENTIALS = ("user", "12345678", "ALIYUN")
 _NUMBERS = itertools.count()
 _CONSUMERS: list[Any] = []
 """Those that were started: one that is forgotten is shut down by the wrapper."""
@@ -101,11 +106,23 @@ def listen(topic: str, kept: Kept, tags: str = "*", group: str = "", **more: Any
     return made
 
 
-def drain(topic: str, count: int) -> list[dict[str, Any]]:
+def answer_with(topic: str, answer: Callable[[Any], int], group: str = "", orderly: bool = False) -> PushConsumer:
+    """A consumer whose callback gives the client its answer itself: the wrapper's has none to give after an error."""
+    made = PushConsumer(group or fresh("G"), orderly=orderly)
+    made.set_namesrv_addr(NAMESRV)
+    made.set_instance_name(fresh("i"))
+    dll.Subscribe(made._handle, topic.encode(), b"*")
+    made._register_callback(lambda _, handle: answer(RecvMessage(handle)))
+    made.start()
+    _CONSUMERS.append(made)
+    return made
+
+
+def drain(topic: str, count: int, seconds: float = 60) -> list[dict[str, Any]]:
     """All messages of a topic, read by a group of its own."""
     kept = Kept()
     reader = listen(topic, kept)
-    until(f"{count} messages of {topic}", 60, lambda: len(kept.rows) >= count)
+    until(f"{count} messages of {topic}", seconds, lambda: len(kept.rows) >= count)
     reader.shutdown()
     return kept.rows
 
@@ -142,7 +159,7 @@ def send_batch() -> None:
     topic, sender = fresh("T"), producer()
     send(sender, topic, "make", 1)
     sender.send_batch([message(topic, f"m{number}") for number in range(10)])
-    bodies = {row["body"] for row in drain(topic, 11)}
+    bodies = {row["body"] for row in drain(topic, 11, 15)}
     check(bodies >= {f"m{number}" for number in range(10)}, f"got {bodies}")
 
 
@@ -163,6 +180,21 @@ def send_big() -> None:
     body = "x" * (BODY_BYTES_MAX - 1000)
     sender.send_sync(message(topic, body))
     check(drain(topic, 1)[0]["body"] == body, "body")
+
+
+def send_too_big() -> None:
+    topic, sender = fresh("T"), producer()
+    send(sender, topic, "make", 1)
+    sender.set_max_message_size(2 * BODY_BYTES_MAX)
+    sender.set_compress_level(0)
+    try:
+        sender.send_sync(message(topic, "x" * (BODY_BYTES_MAX + 1)))
+    except ProducerSendSyncFailed:  # whatever the broker said, the client tells of a missing route
+        pass
+    else:
+        raise AssertionError("stored")
+    sent = send(sender, topic, "after", 1)
+    check({row["body"] for row in drain(topic, 2)} == sent | {f"{topic}-make-0"}, "nothing of it")
 
 
 def send_compressed() -> None:
@@ -228,6 +260,108 @@ def consume_retry() -> None:
     listen(topic, kept)
     until("two retries", 70, lambda: len(kept.rows) >= 3)
     check([row["tries"] for row in kept.rows] == [0, 1, 2], f"reconsumeTimes {[row['tries'] for row in kept.rows]}")
+
+
+def consume_dead_letter() -> None:
+    """The interface has no limit of retries to set: the whole ladder of the broker's sixteen."""
+    topic, group, sender = fresh("T"), fresh("G"), producer()
+    sender.send_sync(message(topic, "poison", "A"))
+    tries: list[int] = []
+
+    def never(found: Any) -> int:
+        tries.append(found.reconsume_times)
+        return LATER
+
+    answer_with(topic, never, group)
+    until("all tries", 100, lambda: len(tries) >= 17)
+    (dead,) = drain(f"%DLQ%{group}", 1)
+    check(dead["body"] == "poison", f"dead letter {dead}")
+    check(tries == list(range(17)), f"reconsumeTimes {tries}")
+
+
+def consume_orderly_suspend() -> None:
+    topic, sender = fresh("T"), producer()
+    send(sender, topic, "make", 1)
+    for number in range(4):
+        sender.send_orderly(message(topic, str(number)), 1)
+    seen: list[str] = []
+    refused: list[str] = []
+
+    def answer(found: Any) -> int:
+        body = found.body.decode()
+        if body == "2" and len(refused) < 3:
+            refused.append(body)
+            return LATER
+        seen.append(body)
+        return DONE
+
+    answer_with(topic, answer, orderly=True)
+    until("all after the suspensions", 60, lambda: len(seen) >= 5)
+    check([body for body in seen if body.isdigit()] == ["0", "1", "2", "3"], f"nothing overtakes: {seen}")
+    check(len(refused) == 3, f"refused {len(refused)} times")
+
+
+def consume_orderly_rebalance() -> None:
+    topic, group, sender = fresh("T"), fresh("G"), producer()
+    send(sender, topic, "make", 1)
+    first, second = Kept(), Kept()
+    numbers = itertools.count()
+    sent: set[str] = set()
+
+    def more() -> bool:
+        for queue in range(4):
+            body = f"{next(numbers)}"
+            sender.send_orderly(message(topic, body), queue)
+            sent.add(body)
+        time.sleep(0.5)
+        return bool(second.rows)
+
+    more()
+    one = listen(topic, first, group=group, orderly=True)
+    until("the first has all", 60, lambda: first.bodies >= sent)
+    listen(topic, second, group=group, orderly=True)
+    # A lock that its holder did not give back lasts 60 s, and is asked for every 20 s.
+    until("both take part", 100, more)
+    one.shutdown()
+    more()
+    until("the second has the rest", 100, lambda: first.bodies | second.bodies >= sent)
+    for kept in (first, second):
+        for queue in range(4):
+            offsets = [row["offset"] for row in kept.rows if row["queue"] == queue]
+            check(offsets == sorted(offsets), f"order of queue {queue}: {offsets}")
+
+
+def consume_batches() -> None:
+    topic, sender, kept = fresh("T"), producer(), Kept()
+    send(sender, topic, "make", 1)
+    for number in range(32):
+        sender.send_orderly(message(topic, f"m{number}"), 1)
+    reader = PushConsumer(fresh("G"))
+    reader.set_namesrv_addr(NAMESRV)
+    reader.set_instance_name(fresh("i"))
+    reader.set_message_batch_max_size(8)
+    reader.subscribe(topic, kept)
+    reader.start()
+    _CONSUMERS.append(reader)
+    until("all", 30, lambda: len(kept.bodies) >= 33)
+    check(len(kept.rows) == 33, f"each once, not {len(kept.rows)}")
+
+
+def consume_two_topics() -> None:
+    one, other, sender, kept = fresh("T"), fresh("T"), producer(), Kept()
+    wanted = send(sender, one, "A", 5) | send(sender, other, "B", 5)
+    send(sender, other, "C", 5)
+    reader = PushConsumer(fresh("G"))
+    reader.set_namesrv_addr(NAMESRV)
+    reader.set_instance_name(fresh("i"))
+    reader.subscribe(one, kept)
+    reader.subscribe(other, kept, "B")
+    reader.start()
+    _CONSUMERS.append(reader)
+    until("messages of both topics", 60, lambda: len(kept.rows) >= 10)
+    sender.send_sync(message(other, "late", "B"))
+    until("a later one", 20, lambda: "late" in kept.bodies)
+    check(kept.bodies == wanted | {"late"}, "each topic by its own tags")
 
 
 def consume_broadcast() -> None:
@@ -310,10 +444,46 @@ def pull() -> None:
     check(got == sent, f"nothing else: {got - sent}")
 
 
+def pull_filtered() -> None:
+    topic, sender = fresh("T"), producer()
+    wanted = send(sender, topic, "A", 8)
+    send(sender, topic, "B", 8)
+    drain(topic, 16)
+    puller = PullConsumer(fresh("G"))
+    puller.set_namesrv_addr(NAMESRV)
+    puller.start()
+    got: set[str] = set()
+
+    def more() -> bool:
+        got.update(found.body.decode() for found in puller.pull(topic, "A"))
+        return got >= wanted
+
+    until("all tagged messages", 60, more)
+    check(got == wanted, f"only the tagged: {got - wanted}")
+
+
+def acl_signature() -> None:
+    """What both sides sign is taken by a broker that asks for no signature."""
+    topic, kept = fresh("T"), Kept()
+    sender = Producer(fresh("P"), timeout=10_000)
+    sender.set_namesrv_addr(NAMESRV)
+    sender.set_session_credentials(*CREDENTIALS)
+    sender.start()
+    sent = send(sender, topic, "A", 1)
+    reader = PushConsumer(fresh("G"))
+    reader.set_namesrv_addr(NAMESRV)
+    reader.set_instance_name(fresh("i"))
+    reader.set_session_credentials(*CREDENTIALS)
+    reader.subscribe(topic, kept)
+    reader.start()
+    _CONSUMERS.append(reader)
+    until("it comes", 60, lambda: kept.bodies >= sent)
+
+
 FEATURES: dict[str, Callable[[], None]] = {
     name.replace("_", "-"): found
     for name, found in list(globals().items())
-    if name.startswith(("send_", "consume_")) or name == "pull"
+    if name.startswith(("send_", "consume_", "pull")) or name == "acl_signature"
 }
 
 

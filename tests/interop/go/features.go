@@ -30,19 +30,31 @@ func register() {
 		"send-queue": sendToQueue, "send-selector": sendBySelector, "send-big": sendBig, "send-too-big": sendTooBig,
 		"send-compressed": sendCompressed, "send-unicode": sendUnicode,
 		"consume-concurrent": consumeConcurrently, "consume-tags": consumeTags, "consume-sql92": consumeSQL92,
-		"consume-sql92-refused": nil, "consume-orderly": consumeOrderly, "consume-orderly-suspend": suspendOrderly,
+		"consume-sql92-refused": refuseSQL92, "consume-orderly": consumeOrderly, "consume-orderly-suspend": suspendOrderly,
 		"consume-retry": retry, "consume-dead-letter": deadLetter, "consume-orderly-dead-letter": orderlyDeadLetter,
 		"consume-broadcast": broadcast, "consume-rebalance": rebalance, "consume-resume": resume, "consume-delay": delay,
 		"transaction-commit": transactionCommit, "transaction-rollback": transactionRollback,
 		"transaction-check": transactionCheck,
-		"pull":              pull, "pull-lite-subscribe": poll, "pull-lite-assign": nil, "offsets": offsets,
+		"pull":              pull, "pull-lite-subscribe": poll, "pull-lite-assign": assign, "offsets": offsets,
 		"query-key": nil, "query-unique-key": nil, "query-id": nil,
 		"request-reply": requestReply, "request-reply-async": requestReplyAsync, "trace": trace,
 		"vip-channel": vipChannel, "namespace": namespace,
 		"admin-topic": adminTopic, "admin-group": adminGroup, "admin-topic-stats": nil, "admin-consume-stats": nil,
 		"admin-connections": nil, "admin-running-info": nil, "admin-consume-directly": nil, "admin-reset-offset": nil,
 		"admin-clone-offset": nil, "admin-who-consumes": nil, "admin-broker-config": nil, "admin-broker-stats": nil,
-		"admin-cluster": nil, "admin-key-values": nil,
+		"admin-cluster": clusterOf, "admin-key-values": nil, "admin-topic-permission": permission,
+		"admin-consume-queue": nil, "admin-group-disabled": nil, "admin-message-track": nil,
+		"admin-nameserver-config": nil, "admin-topic-config": nil, "admin-update-offset": nil,
+		"admin-write-permission": nil,
+		"acl-signature":          signature, "tls": tls, "trace-consume": traceConsume, "request-timeout": requestTimeout,
+		"consume-batches": batches, "consume-two-topics": twoTopics, "consume-from-timestamp": fromTimestamp,
+		"consume-from-last": fromLast, "consume-suspend": suspend, "consume-orderly-rebalance": rebalanceOrderly,
+		"consume-retry-level": retryLevel, "consume-retry-tail": retryTail,
+		"consume-dead-letter-at-once": deadLetterAtOnce, "consume-pop": nil,
+		"pull-held": pullHeld, "pull-filtered": pullFiltered, "pull-send-back": pullSendBack, "pull-lite-seek": seek,
+		"pull-schedule": nil, "heartbeat-v2": nil, "namespace-v2": nil, "send-auto-batch": nil,
+		"send-compressed-lz4": nil, "send-compressed-zstd": nil, "send-delay-ms": nil, "send-recall": nil,
+		"transaction-check-rollback": checkedRollback, "transaction-unknown": undecided,
 	} {
 		features[name] = feature
 	}
@@ -366,6 +378,17 @@ func consumeSQL92() {
 	check(len(k.bodies()) == 3, "only the selected, not %v", k.bodies())
 }
 
+func refuseSQL92() {
+	topic := fresh("T")
+	p := newProducer()
+	defer p.Shutdown()
+	send(p, topic, "A", 1)
+	c := newConsumer(fresh("G"))
+	ok(c.Subscribe(topic, consumer.MessageSelector{Type: consumer.SQL92, Expression: "a >> 1 AND"}, (&kept{}).listen))
+	defer c.Shutdown()
+	check(c.Start() != nil, "a broken expression was taken")
+}
+
 func consumeOrderly() {
 	topic := fresh("T")
 	p := newProducer(producer.WithQueueSelector(producer.NewHashQueueSelector()))
@@ -577,6 +600,7 @@ func delay() {
 type decider struct {
 	first, checked primitive.LocalTransactionState
 	asked          atomic.Value
+	times          atomic.Int64
 }
 
 func (d *decider) ExecuteLocalTransaction(*primitive.Message) primitive.LocalTransactionState {
@@ -585,10 +609,11 @@ func (d *decider) ExecuteLocalTransaction(*primitive.Message) primitive.LocalTra
 
 func (d *decider) CheckLocalTransaction(one *primitive.MessageExt) primitive.LocalTransactionState {
 	d.asked.Store(string(one.Body))
+	d.times.Add(1)
 	return d.checked
 }
 
-func transact(d *decider, delivered bool) {
+func transact(d *decider, delivered bool, checks int64) {
 	topic := fresh("T")
 	plain := newProducer()
 	defer plain.Shutdown()
@@ -605,7 +630,7 @@ func transact(d *decider, delivered bool) {
 	answer := must(p.SendMessageInTransaction(background(), half))
 	check(answer.Status == primitive.SendOK, "status %v", answer.Status)
 	if d.first == primitive.UnkonwnState {
-		until("a check", 60, func() bool { return d.asked.Load() != nil })
+		until(fmt.Sprintf("%d checks", checks), 60, func() bool { return d.times.Load() >= checks })
 		check(d.asked.Load() == "half", "asked about %v", d.asked.Load())
 	}
 	if delivered {
@@ -618,15 +643,23 @@ func transact(d *decider, delivered bool) {
 }
 
 func transactionCommit() {
-	transact(&decider{first: primitive.CommitMessageState, checked: primitive.UnkonwnState}, true)
+	transact(&decider{first: primitive.CommitMessageState, checked: primitive.UnkonwnState}, true, 0)
 }
 
 func transactionRollback() {
-	transact(&decider{first: primitive.RollbackMessageState, checked: primitive.UnkonwnState}, false)
+	transact(&decider{first: primitive.RollbackMessageState, checked: primitive.UnkonwnState}, false, 0)
 }
 
 func transactionCheck() {
-	transact(&decider{first: primitive.UnkonwnState, checked: primitive.CommitMessageState}, true)
+	transact(&decider{first: primitive.UnkonwnState, checked: primitive.CommitMessageState}, true, 1)
+}
+
+func checkedRollback() {
+	transact(&decider{first: primitive.UnkonwnState, checked: primitive.RollbackMessageState}, false, 1)
+}
+
+func undecided() {
+	transact(&decider{first: primitive.UnkonwnState, checked: primitive.UnkonwnState}, false, 2)
 }
 
 // Pulling.
@@ -639,7 +672,13 @@ func newPuller() rocketmq.PullConsumer {
 func queuesOf(topic string) []*primitive.MessageQueue {
 	a := must(admin.NewAdmin(admin.WithResolver(resolver())))
 	defer a.Close()
-	return must(a.FetchPublishMessageQueues(background(), topic))
+	var found []*primitive.MessageQueue
+	until("a route of "+topic, 20, func() bool {
+		all, err := a.FetchPublishMessageQueues(background(), topic)
+		found = all
+		return err == nil && len(all) > 0
+	})
+	return found
 }
 
 func pull() {

@@ -15,7 +15,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 )
 
-const featureSecondsMax = 75
+const featureSecondsMax = 150
 
 var (
 	namesrv  string

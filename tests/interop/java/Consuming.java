@@ -1,4 +1,7 @@
+import java.text.SimpleDateFormat;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Date;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -10,6 +13,7 @@ import org.apache.rocketmq.client.consumer.MessageSelector;
 import org.apache.rocketmq.client.consumer.listener.MessageListenerConcurrently;
 import org.apache.rocketmq.client.exception.MQClientException;
 import org.apache.rocketmq.client.producer.DefaultMQProducer;
+import org.apache.rocketmq.common.consumer.ConsumeFromWhere;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
 import org.apache.rocketmq.common.message.MessageQueue;
@@ -32,6 +36,9 @@ final class Consuming extends Clients {
         all.put("consume-delay", Consuming::delay);
         all.put("consume-batches", Consuming::batches);
         all.put("consume-two-topics", Consuming::twoTopics);
+        all.put("consume-from-timestamp", Consuming::fromTimestamp);
+        all.put("consume-from-last", Consuming::fromLast);
+        all.put("consume-suspend", Consuming::suspend);
     }
 
     static void consumeConcurrently() throws Exception {
@@ -233,5 +240,86 @@ final class Consuming extends Clients {
         Harness.same(wanted, kept.bodies(), "each topic by its own tags");
         consumer.shutdown();
         producer.shutdown();
+    }
+
+    /** Where a group begins shows in broadcasting only: of a young queue a broker says that every group has offset 0. */
+    static DefaultMQPushConsumer beginsAt(ConsumeFromWhere where, String when, String topic, Kept kept) throws Exception {
+        DefaultMQPushConsumer consumer = consumer(Harness.fresh("G"));
+        consumer.setMessageModel(MessageModel.BROADCASTING);
+        consumer.setConsumeFromWhere(where);
+        if (when != null) {
+            consumer.setConsumeTimestamp(when);
+        }
+        consumer.subscribe(topic, "*");
+        consumer.registerMessageListener(kept);
+        consumer.start();
+        return consumer;
+    }
+
+    static void fromTimestamp() throws Exception {
+        String topic = Harness.fresh("T");
+        DefaultMQProducer producer = producer();
+        send(producer, topic, "old", 8);
+        Thread.sleep(4200); // 4.9 finds the nearest message, and the option has whole seconds
+        String when = new SimpleDateFormat("yyyyMMddHHmmss").format(new Date(System.currentTimeMillis() - 1000));
+        Set<String> wanted = send(producer, topic, "new", 8);
+        Kept kept = new Kept();
+        DefaultMQPushConsumer consumer = beginsAt(ConsumeFromWhere.CONSUME_FROM_TIMESTAMP, when, topic, kept);
+        Harness.until("what is newer", 45, () -> kept.bodies().containsAll(wanted));
+        wanted.addAll(send(producer, topic, "later", 8));
+        Harness.until("what comes later", 20, () -> kept.bodies().containsAll(wanted));
+        Harness.same(wanted, kept.bodies(), "nothing older");
+        consumer.shutdown();
+        producer.shutdown();
+    }
+
+    static void fromLast() throws Exception {
+        String topic = Harness.fresh("T");
+        DefaultMQProducer producer = producer();
+        Set<String> old = send(producer, topic, "old", 8);
+        drain(topic, old.size()); // all are in their queues
+        Kept kept = new Kept();
+        DefaultMQPushConsumer consumer = beginsAt(ConsumeFromWhere.CONSUME_FROM_LAST_OFFSET, null, topic, kept);
+        Harness.until("all of what comes now", 45, () -> {
+            Set<String> now = send(producer, topic, Harness.fresh("now"), 8);
+            Thread.sleep(300);
+            return kept.bodies().containsAll(now);
+        });
+        Harness.check(Collections.disjoint(old, kept.bodies()), "from before: " + kept.bodies());
+        consumer.shutdown();
+        producer.shutdown();
+    }
+
+    /** Pulls that are held end with a message each; after that nothing comes until the consumer is resumed. */
+    static void suspend() throws Exception {
+        String topic = Harness.fresh("T");
+        DefaultMQProducer producer = producer();
+        producer.send(new Message(topic, Harness.bytes("make")));
+        Set<String> before = round(producer, topic, "before");
+        Kept kept = new Kept();
+        DefaultMQPushConsumer consumer = listen(Harness.fresh("G"), topic, "*", kept);
+        Harness.until("the first round", 45, () -> kept.bodies().containsAll(before));
+        Thread.sleep(300);
+        consumer.suspend();
+        Set<String> held = round(producer, topic, "held");
+        Harness.until("the pulls that were held", 20, () -> kept.bodies().containsAll(held));
+        Set<String> late = round(producer, topic, "late");
+        Thread.sleep(2000);
+        Harness.check(Collections.disjoint(late, kept.bodies()), "to a suspended consumer: " + kept.bodies());
+        consumer.resume();
+        Harness.until("the last round", 45, () -> kept.bodies().containsAll(late));
+        Harness.same(1 + 3 * QUEUES, kept.bodies().size(), "all");
+        consumer.shutdown();
+        producer.shutdown();
+    }
+
+    static Set<String> round(DefaultMQProducer producer, String topic, String name) throws Exception {
+        Set<String> sent = new HashSet<>();
+        for (MessageQueue queue : queues(producer, topic)) {
+            String body = name + queue.getQueueId();
+            producer.send(new Message(topic, Harness.bytes(body)), queue);
+            sent.add(body);
+        }
+        return sent;
     }
 }
