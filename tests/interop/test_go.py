@@ -26,6 +26,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(missing("go") is not None, reason=str(missing("go"))),
 ]
+SOON: dict[str, object] = {"transactionCheckInterval": 1000, "transactionTimeOut": 500}
+"""Properties of the broker for a handful: it asks about a transaction sooner."""
 HANDFUL = ("send-sync", "consume-tags", "consume-retry", "transaction-check", "request-reply")
 OF_THE_CLIENT = {
     "consume-retry-tail": "the client does not look at the AckIndex that a listener may set",
@@ -40,7 +42,7 @@ KNOWN_OF_THE_REAL_BROKER = OF_THE_CLIENT | {
 
 
 def test_a_handful_works(tmp_path: Path) -> None:
-    with reference(tmp_path) as cluster:
+    with reference(tmp_path, {**SETTINGS, **SOON}) as cluster:
         results = run(cluster, HANDFUL)
     assert {result.feature for result in results} == set(HANDFUL)
     assert failures(results, {}) == []

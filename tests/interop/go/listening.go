@@ -234,12 +234,12 @@ func rebalanceOrderly() {
 // Retries.
 
 func retryLevel() {
-	topic := fresh("T")
+	topic, group := fresh("T"), metBefore()
 	p := newProducer()
 	defer p.Shutdown()
 	must(p.SendSync(background(), message(topic, "later")))
 	var first, second atomic.Int64
-	c := listenWith(fresh("G"), topic, func(ctx context.Context, _ ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
+	c := listenWith(group, topic, func(ctx context.Context, _ ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
 		now := time.Now().UnixMilli()
 		if !first.CompareAndSwap(0, now) {
 			second.Store(now)
