@@ -9,15 +9,17 @@ import json
 import sys
 from pathlib import Path
 
-from clients import CACHE, ROOT, Result
+from clients import CACHE, FEATURES, ROOT, Result
+from remarks import remark
 
 TARGET = ROOT / "docs" / "interop.md"
 HEAD = """# Official clients and the reference
 
 Made by `python tests/interop/table.py` of the results of `tox -e interop`: each feature was tried by the official
-client itself, with assertions on what was sent and received. ✓ works; a number is a reason below. Columns whose name
-ends in `@apache-4.9.7` are the same program against a real broker, to compare with; `-binary` is RocketMQ's own
-serialization of headers in place of JSON.
+client itself, with assertions on what was sent and received. ✓ works; a number is a reason below, or beside a ✓ a
+remark. Columns whose name ends in `@apache-4.9.7` are the same program against a real broker, to compare with: what
+does not work there either is no fault of the reference. `-binary` is RocketMQ's own serialization of headers in place
+of JSON.
 """
 
 
@@ -40,26 +42,29 @@ def table(results: dict[str, dict[str, Result]]) -> str:
         cells = []
         for client in clients:
             row = results[client].get(feature)
-            reason = "not tried" if row is None else row.reason.replace("\n", " ")
-            if row is not None and row.works:
-                cells.append("✓")
-                continue
-            if reason not in reasons:
+            works = row is not None and row.works
+            reason = remark(client, feature) if works else "not tried" if row is None else row.reason.replace("\n", " ")
+            if reason and reason not in reasons:
                 reasons.append(reason)
-            cells.append(str(reasons.index(reason) + 1))
+            number = str(reasons.index(reason) + 1) if reason else ""
+            cells.append(f"✓ {number}".strip() if works else number)
         lines.append(f"| {feature} | " + " | ".join(cells) + " |")
-    works = {client: sum(row.works for row in results[client].values()) for client in clients}
-    lines += ["", "Works: " + ", ".join(f"{client} {works[client]} of {len(features)}" for client in clients) + "."]
+    counts = {client: sum(row.works for row in results[client].values()) for client in clients}
+    lines += ["", "Works: " + ", ".join(f"{client} {counts[client]} of {len(features)}" for client in clients) + "."]
     if reasons:
-        lines += ["", "Reasons:", "", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
+        lines += ["", "Reasons and remarks:", "", *(f"{number}. {reason}" for number, reason in enumerate(reasons, 1))]
     return HEAD + "\n" + "\n".join(lines) + "\n"
 
 
 def main() -> int:
-    """Write the page; exit status 1 when there are no results."""
+    """Write the page; exit status 1 when results are missing."""
     results = load(CACHE)
     if not results:
         sys.stderr.write(f"no results in {CACHE}: run tox -e interop first\n")
+        return 1
+    silent = [f"{client} {name}" for client, rows in results.items() for name in FEATURES if name not in rows]
+    if silent:
+        sys.stderr.write(f"nothing is said of {', '.join(silent)}\n")
         return 1
     TARGET.write_text(table(results), encoding="utf-8")
     return 0

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from clients import NO_SUCH_CALL, Result, explained, failures, results_of
-from table import table
+from pathlib import Path
+
+import pytest
+from clients import FEATURES, NO_SUCH_CALL, Result, explained, failures, keep, results_of
+from remarks import REMARKS, remark
+from table import main, table
 
 
 def row(client: str, feature: str, reason: str = "") -> Result:
@@ -16,6 +20,29 @@ def test_each_cell_works_or_has_a_reason() -> None:
     assert "| y | 1 | 2 |" in page
     assert "1. no such call\n2. not tried\n" in page
     assert "Works: a 1 of 2, b 1 of 2." in page
+
+
+def test_a_feature_that_works_may_have_a_remark() -> None:
+    page = table({"go-2": {"pull": row("go-2", "pull")}, "java-4": {"pull": row("java-4", "pull")}})
+    assert "| pull | ✓ 1 | ✓ |" in page
+    assert f"1. {remark('go-2', 'pull')}\n" in page
+    assert {feature for remarks in REMARKS.values() for feature in remarks} <= set(FEATURES)
+
+
+def test_no_page_leaves_anything_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "page.md"
+    monkeypatch.setattr("clients.CACHE", tmp_path)
+    monkeypatch.setattr("table.CACHE", tmp_path)
+    monkeypatch.setattr("table.TARGET", target)
+    keep("a", [row("a", name) for name in FEATURES[1:]])
+    assert main() == 1
+    assert capsys.readouterr().err == f"nothing is said of a {FEATURES[0]}\n"
+    assert not target.exists()
+    keep("a", [row("a", name) for name in FEATURES])
+    assert main() == 0
+    assert f"a {len(FEATURES)} of {len(FEATURES)}" in target.read_text(encoding="utf-8")
 
 
 def test_chatter_is_no_result() -> None:
