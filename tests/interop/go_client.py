@@ -16,7 +16,7 @@ AT_ONCE = 5
 BUILD_S_MAX = 600
 RUN_S_MAX = 600
 ALONE = "tls"
-"""A feature with a process of its own: clients of a process share connections, encrypted if the first one says so."""
+"""A feature with a process of its own: it changes options that all clients of a process share."""
 
 
 def client() -> str:

@@ -25,7 +25,7 @@ REMARKS: Mapping[str, Mapping[str, str]] = {
         "pull-send-back": "the pull consumer's limit of retries is 0, dead letter at once, unless it is set",
         "request-reply": NO_BODY,
         "request-reply-async": NO_BODY,
-        "tls": "clients of one process share connections: the first one decides for all",
+        "tls": "WithTls is for all clients of a process: they share one set of options",
     },
     "cpp": {
         "consume-batches": "a callback is given one message at a time",
