@@ -9,9 +9,7 @@ from collections.abc import Mapping
 
 NO_ANSWER = "PyPI's rocketmq gives the client no answer when a callback fails, so our program gives it"
 NO_BODY = "CreateReplyMessage forgets the body, so our program puts it in"
-SLOW_RETRY = (
-    "a new group of this client finds its retry topic 10 to 40 s after its start; ours has met its retry topic before"
-)
+SLOW_RETRY = "a group finds a new retry topic only 10 to 40 s after its start, so our program makes it before"
 
 REMARKS: Mapping[str, Mapping[str, str]] = {
     "go": {
