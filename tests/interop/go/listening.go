@@ -161,12 +161,12 @@ func suspend() {
 	c := listen(fresh("G"), topic, "*", k)
 	defer c.Shutdown()
 	until("the first round", 45, func() bool { return k.has(before) })
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(300 * time.Millisecond) // by now a pull of each queue is held
 	c.Suspend()
 	held := round("held")
 	until("the pulls that were held", 20, func() bool { return k.has(held) })
 	late := round("late")
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // what would come, would come at once
 	for body := range late {
 		check(!k.bodies()[body], "%s came to a suspended consumer", body)
 	}

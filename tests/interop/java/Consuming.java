@@ -299,12 +299,12 @@ final class Consuming extends Clients {
         Kept kept = new Kept();
         DefaultMQPushConsumer consumer = listen(Harness.fresh("G"), topic, "*", kept);
         Harness.until("the first round", 45, () -> kept.bodies().containsAll(before));
-        Thread.sleep(300);
+        Thread.sleep(300); // by now a pull of each queue is held
         consumer.suspend();
         Set<String> held = round(producer, topic, "held");
         Harness.until("the pulls that were held", 20, () -> kept.bodies().containsAll(held));
         Set<String> late = round(producer, topic, "late");
-        Thread.sleep(2000);
+        Thread.sleep(2000); // what would come, would come at once
         Harness.check(Collections.disjoint(late, kept.bodies()), "to a suspended consumer: " + kept.bodies());
         consumer.resume();
         Harness.until("the last round", 45, () -> kept.bodies().containsAll(late));
