@@ -1,6 +1,6 @@
 """What a user of a client should know of a feature that works: where it is slow, or our program helps the client.
 
-Each was seen with Apache RocketMQ 4.9.7 as with the reference, so it is of the client.
+Each is of the client: it was seen with Apache RocketMQ 4.9.7 too, or stands in the source of the client.
 """
 
 from __future__ import annotations
