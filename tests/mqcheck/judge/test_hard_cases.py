@@ -7,11 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from histories import judged
 
 from mqcheck.history.loader import load
-from mqcheck.judge.engine import judge_tables
-from mqcheck.judge.plan_file import read_plan
-from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, VIOLATED, Verdict
+from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, VIOLATED
 from mqcheck.specs import Specs
 
 History = Any
@@ -20,15 +19,6 @@ History = Any
 @pytest.fixture
 def history(builder: ModuleType) -> History:
     return builder.Healthy()
-
-
-def judged(history: History, specs: Specs, folder: Path, guarantee: str) -> Verdict:
-    history.aims = [guarantee]
-    history.write(folder)
-    connection = load(folder)
-    (verdict,) = judge_tables(connection, read_plan(folder), Specs((specs.get(guarantee),), specs.folders))
-    connection.close()
-    return verdict
 
 
 def stall(history: History, began: float, ended: float) -> None:

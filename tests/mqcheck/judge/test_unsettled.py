@@ -8,10 +8,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from histories import judged
 
-from mqcheck.history.loader import load
-from mqcheck.judge.engine import judge_tables
-from mqcheck.judge.plan_file import read_plan
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, VIOLATED
 from mqcheck.specs import Specs
 
@@ -170,11 +168,7 @@ def test_what_a_missing_message_proves(
     history = builder.Healthy()
     for step in steps:
         step(history)
-    history.aims = [guarantee]
-    history.write(tmp_path)
-    connection = load(tmp_path)
-    (verdict,) = judge_tables(connection, read_plan(tmp_path), Specs((specs.get(guarantee),), specs.folders))
-    connection.close()
+    verdict = judged(history, specs, tmp_path, guarantee)
     assert (verdict.verdict, verdict.harness_error) == (wanted, False), (verdict.reason, verdict.evidence[:1])
 
 

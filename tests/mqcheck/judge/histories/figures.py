@@ -1,0 +1,50 @@
+"""When things happen in the healthy run, and how its nodes are set; times in ms of the run."""
+
+from __future__ import annotations
+
+PHASES = {
+    "load": (0, 10_000),
+    "fault": (10_000, 26_000),
+    "heal": (26_000, 27_000),
+    "recover": (27_000, 36_000),
+    "final-read": (36_000, 38_000),
+}
+CONFIG = {
+    "nameserver-1": {"expiry_ms": 4000, "scan_ms": 500},
+    "nameserver-2": {"expiry_ms": 4000, "scan_ms": 500},
+    **{
+        broker: {
+            "register_ms": 1000,
+            "client_expiry_ms": 4000,
+            "client_scan_ms": 500,
+            "hold_scan_ms": 500,
+            "lock_expiry_ms": 3000,
+            "offset_flush_ms": 1000,
+            "delay_level_1_ms": 1000,
+            "delay_level_2_ms": 2000,
+            "delay_level_3_ms": 1000,
+            "delay_level_4_ms": 1500,
+            "delay_level_5_ms": 2000,
+            "flushDiskType": "ASYNC_FLUSH" if broker != "broker-s" else "SYNC_FLUSH",
+        }
+        for broker in ("broker-a", "broker-b", "broker-p", "broker-s")
+    },
+    "kit": {
+        "heartbeat_ms": 1000,
+        "rebalance_ms": 1000,
+        "send_timeout_ms": 3000,
+        "send_retries": 2,
+        "max_reconsume": 2,
+        "recover_ms": 5000,
+    },
+    "broker-m": {"brokerRole": "SYNC_MASTER"},
+}
+TOPIC, POWER_TOPIC, FAIL_TOPIC, DELAY_TOPIC = "T", "P", "F", "D"
+GROUPS = ("g1", "g2", "g3", "go")
+KILLED_MS, READY_MS = 12_000, 15_000
+NAMESERVER_KILLED_MS, NAMESERVER_READY_MS = 16_000, 17_000
+HOLE_MS, HOLE_HEALED_MS = 18_000, 26_000
+CUT_MS, CUT_READY_MS = 10_500, 11_500
+SLAVE_CUT_MS, SLAVE_HEALED_MS = 13_000, 16_000
+COPIED_TOPIC = "S"
+SILENT_MS = 18_000

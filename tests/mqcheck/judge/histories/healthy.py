@@ -1,0 +1,92 @@
+"""A healthy run with every kind of table, for tests to mutate."""
+
+from __future__ import annotations
+
+from histories.figures import CONFIG, COPIED_TOPIC, PHASES, POWER_TOPIC
+from histories.requests import Requests
+from histories.rows import Row
+
+
+class Healthy(Requests):
+    """A healthy run in which every guarantee finds its evidence.
+
+    broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
+    messages), the link broker-b->nameserver-2 is a black hole for eight seconds, nameserver-2 is killed and restarted,
+    member c5 of g3 falls silent; the slave of broker-m is cut off for three seconds.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, (began, ended) in PHASES.items():
+            self.entry("phases", name=name, began=began, ended=ended)
+        for node, settings in CONFIG.items():
+            for key, setting in settings.items():
+                self.point("config", 1, node=node, key=key, setting=str(setting))
+        self.nodes_and_faults()
+        self.groups()
+        self.steady_load()
+        self.power_load()
+        self.copied_load()
+        self.failing_load()
+        self.delayed_load()
+        self.odd_sends()
+        self.held_pulls()
+        self.routing()
+        self.locking()
+        self.probing()
+        self.final_reading()
+
+    def final_reading(self) -> None:
+        lost = {row.get("message") for row in self.find("attempts", topic=POWER_TOPIC, broker="broker-p")[-5:]}
+        held: dict[tuple[str, str, int], int] = {}
+        for row in self.find("attempts", lambda row: row.get("outcome") in ("ok", "kept")):
+            message = row.get("message")
+            if message in lost:
+                continue
+            place = (row.get("topic"), row.get("broker"), row.get("queue"))
+            held[place] = row.get("queue_offset") + 1
+            self.record(message, place, row.get("queue_offset"), row.get("attempt"))
+        held["%DLQ%gf", "broker-b", 0] = 6
+        self.slave_reading()
+        for (topic, broker, queue), top in held.items():
+            self.span(
+                "readings",
+                36_400,
+                36_600,
+                {"min_offset": 0, "max_offset": top, "complete": True},
+                reading="final",
+                node=broker,
+                broker=broker,
+                broker_id=0,
+                master=True,
+                topic=topic,
+                queue=queue,
+            )
+
+    def slave_reading(self) -> None:
+        """The slave holds what its master holds."""
+        for record in self.find("final_log", broker="broker-m"):
+            record.set(record_digest=record.get("message") * 13)
+            self.point("final_log", 36_500, **{**record.columns, "node": "broker-m-slave"})
+        place = {"broker": "broker-m", "broker_id": 1, "master": False, "topic": COPIED_TOPIC, "queue": 0}
+        end = {"min_offset": 0, "max_offset": 60, "complete": True}
+        self.span("readings", 36_400, 36_600, end, reading="final", node="broker-m-slave", **place)
+
+    def record(self, message: int, place: tuple[str, str, int], offset: int, attempt: int) -> Row:
+        topic, broker, queue = place
+        return self.point(
+            "final_log",
+            36_500,
+            reading="final",
+            node=broker,
+            broker=broker,
+            topic=topic,
+            queue=queue,
+            queue_offset=offset,
+            message=message,
+            attempt=attempt,
+            unique_key=f"U{message}",
+            body_digest=message * 7,
+            props_digest=message * 11,
+            flag=1,
+        )

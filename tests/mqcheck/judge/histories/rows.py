@@ -1,0 +1,152 @@
+"""Rows of a made-up history, and how they become streams in the recorder's line format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ORIGIN_MS = 5_000_000
+MS = 1_000_000
+STAMPS = {"began", "active", "healing", "healed", "ended", "spawned", "ready", "ending", "opened", "closed", "received"}
+
+
+def ns(ms: float) -> int:
+    """Nanoseconds of a run's millisecond."""
+    return int((ORIGIN_MS + ms) * MS)
+
+
+@dataclass(slots=True)
+class Row:
+    """One operation, point or harness entry; times in ms of the run."""
+
+    table: str
+    op: int
+    at: float
+    until: float | None = None
+    columns: dict[str, Any] = field(default_factory=dict)
+    end: dict[str, Any] = field(default_factory=dict)
+    process: str = "kit"
+
+    def set(self, **columns: Any) -> Row:
+        """Change columns in place, wherever they stand; ``at`` and ``until`` too."""
+        for name, value in columns.items():
+            if name in ("at", "until"):
+                setattr(self, name, value)
+            elif name in self.end:
+                self.end[name] = value
+            else:
+                self.columns[name] = value
+        return self
+
+    def get(self, name: str) -> Any:
+        return self.end.get(name, self.columns.get(name))
+
+
+class Builder:
+    """Collects rows and writes them as streams."""
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.next_op = 0
+        self.aims: list[str] = []
+        self.capabilities = ["latency", "partition", "kill", "stop", "pause", "power-cut", "slow-fsync", "fsync-error"]
+        self.harness_error: str | None = None
+
+    def op(self) -> int:
+        self.next_op += 1
+        return self.next_op
+
+    def point(self, table: str, at: float, **columns: Any) -> Row:
+        row = Row(table, self.op(), at, None, columns)
+        self.rows.append(row)
+        return row
+
+    def span(
+        self, table: str, at: float, until: float | None, end: dict[str, Any] | None = None, **columns: Any
+    ) -> Row:
+        row = Row(table, self.op(), at, until, columns, {"outcome": "ok", **(end or {})} if until is not None else {})
+        self.rows.append(row)
+        return row
+
+    def entry(self, table: str, **columns: Any) -> Row:
+        """A harness entry: explicit stamps, given in ms."""
+        at = min(value for name, value in columns.items() if name in STAMPS and value is not None)
+        return self.point(table, at, **columns)
+
+    def find(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> list[Row]:
+        return [
+            row
+            for row in self.rows
+            if row.table == table
+            and all(row.get(name) == value for name, value in columns.items())
+            and (where is None or where(row))
+        ]
+
+    def remove(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> int:
+        gone = {id(row) for row in self.find(table, where, **columns)}
+        self.rows = [row for row in self.rows if id(row) not in gone]
+        return len(gone)
+
+    def write(self, folder: Path) -> Path:
+        """Write plan.json and the streams; returns the folder."""
+        events = folder / "events"
+        events.mkdir(parents=True, exist_ok=True)
+        plan = {
+            "format": 1,
+            "run": "r1",
+            "scenario": "synthetic",
+            "target": "reference",
+            "target_version": "4.9.7",
+            "profile": "quick",
+            "seed": 1,
+            "aims": self.aims,
+            "capabilities": self.capabilities,
+            "sabotage": None,
+            "odd": None,
+            "started": "2026-01-01T00:00:00Z",
+            "replay": "pytest --mqcheck mqcheck::synthetic",
+            "seconds": 38.0,
+            "harness_error": self.harness_error,
+        }
+        (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+        for number, process in enumerate(sorted({row.process for row in self.rows})):
+            lines = [line for row in self.rows if row.process == process for line in _lines(row)]
+            lines.sort(key=lambda line: line[0])
+            _write_stream(events / f"{process}.0.jsonl", process, number, [line for _, line in lines])
+        return folder
+
+
+def _lines(row: Row) -> Iterator[tuple[int, dict[str, Any]]]:
+    columns = {k: ns(v) if k in STAMPS and v is not None else v for k, v in row.columns.items() if v is not None}
+    head: dict[str, Any] = {"e": row.table}
+    spans = {
+        "sends",
+        "attempts",
+        "results",
+        "pulls",
+        "offsets",
+        "routes",
+        "registrations",
+        "locks",
+        "replies",
+        "readings",
+    }
+    if row.table not in spans:
+        yield ns(row.at), {**head, "t": ns(row.at), "op": row.op, **columns}
+        return
+    yield ns(row.at), {**head, "w": "b", "t": ns(row.at), "op": row.op, **columns}
+    if row.until is not None:
+        end = {name: value for name, value in row.end.items() if value is not None}
+        yield ns(row.until), {**head, "w": "e", "t": ns(row.until), "op": row.op, **end}
+
+
+def _write_stream(path: Path, process: str, number: int, lines: list[dict[str, Any]]) -> None:
+    first = lines[0]["t"] - 1 if lines else ns(0)
+    header = {"e": "streams", "t": first, "format": 1, "run": "r1", "process": process, "number": number, "life": 0}
+    header |= {"pid": 1, "boot": "b", "wall_ns": 0}
+    closing = {"e": "streams", "w": "e", "t": lines[-1]["t"] if lines else first, "lines": len(lines) + 2}
+    text = "\n".join(json.dumps(line, separators=(",", ":")) for line in [header, *lines, closing]) + "\n"
+    path.write_text(text, encoding="utf-8")
