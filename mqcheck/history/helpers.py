@@ -73,7 +73,7 @@ def _within_fault(kind: str, *rest: str) -> str:
 
 
 def _surely_in_fault(kind: str, *rest: str) -> str:
-    return _fault_text(kind, rest, "active", "hf.healing")
+    return _fault_text(kind, rest, "active", "hf.healing AND hf.confirmed")
 
 
 def _fault_text(kind: str, rest: tuple[str, ...], since: str, until: str) -> str:

@@ -22,8 +22,10 @@ INSERT INTO clock_error VALUES (5);
 CREATE TABLE phases (name VARCHAR, began BIGINT, ended BIGINT);
 INSERT INTO phases VALUES ('load', 0, 10), ('recover', 10, 70);
 CREATE TABLE faults
-    (kind VARCHAR, node VARCHAR, link VARCHAR, began BIGINT, active BIGINT, healing BIGINT, healed BIGINT);
-INSERT INTO faults VALUES ('kill', 'a', NULL, 10, 20, 30, 40), ('down', NULL, 'p->a', 50, 60, NULL, NULL);
+    (kind VARCHAR, node VARCHAR, link VARCHAR, began BIGINT, active BIGINT, healing BIGINT, healed BIGINT,
+     confirmed BOOLEAN);
+INSERT INTO faults VALUES ('kill', 'a', NULL, 10, 20, 30, 40, TRUE), ('down', NULL, 'p->a', 50, 60, NULL, NULL, TRUE),
+    ('pause', 'a', NULL, 10, 20, 30, 40, FALSE);
 CREATE TABLE spans (op BIGINT, invoked BIGINT, returned BIGINT);
 INSERT INTO spans VALUES (1, 10, 20), (2, 21, 30), (3, 15, NULL);
 """
@@ -59,6 +61,8 @@ def connection() -> duckdb.DuckDBPyConnection:
         ("surely_in_fault('kill', 'a', 25)", True),
         ("surely_in_fault('kill', 'b', 25)", False),
         ("within_fault('down', 'p->a', 5000)", True),
+        ("within_fault('pause', 'a', 25)", True),
+        ("surely_in_fault('pause', 'a', 25)", False),
         ("surely_in_fault('down', 'p->a', 5000)", None),
         ("surely_before(5, 6)", True),
         ("surely_before(6, 6)", False),

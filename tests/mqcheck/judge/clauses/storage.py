@@ -1,0 +1,146 @@
+"""Clauses of the storage promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from defects.base import History, a_message, cut_power
+
+from clauses.base import Step, accused, change, excused, innocent, remove, seen, undecided
+
+
+def of_message(table: str, broker: str, offset: int, topic: str = "T", **to: Any) -> Step:
+    """Columns of a message's row are set."""
+    return lambda h: change(table, message=a_message(h, broker, offset, topic=topic), to=to)(h)
+
+
+def reading(broker: str, topic: str, **to: Any) -> Step:
+    """Columns of the readings of a queue are set."""
+    return change("readings", broker=broker, topic=topic, queue=0, to=to)
+
+
+# Where an acknowledged message is owed: the same clauses in three promises.
+for guarantee, broker, topic, offset in (
+    ("dur-ack-kill", "broker-a", "T", 3),
+    ("dur-ack-power-sf", "broker-s", "P", 9),
+    ("dur-notok-stored", "broker-b", "K", 2),
+):
+    excused(guarantee, "complete", reading(broker, topic, complete=False))
+    excused(guarantee, "master", reading(broker, topic, master=False))
+    excused(guarantee, "final reading", reading(broker, topic, reading="early"))
+    excused(guarantee, "below the minimum", reading(broker, topic, min_offset=offset + 1))
+    excused(guarantee, "half messages", of_message("sends", broker, offset, topic, transactional=True))
+    excused(guarantee, "delayed messages", of_message("sends", broker, offset, topic, delay_level=1))
+
+for guarantee, broker, topic, offset in (
+    ("dur-ack-kill", "broker-a", "T", 3),
+    ("dur-ack-power-sf", "broker-s", "P", 9),
+):
+    excused(guarantee, "answered with 0", of_message("attempts", broker, offset, topic, outcome="kept", code=10))
+
+
+undecided("dur-ack-kill", "a tenth unread", change("readings", broker="broker-a", to={"complete": False}))
+undecided("dur-ack-kill", "a tenth unread: final", change("readings", broker="broker-a", to={"reading": "early"}))
+undecided("dur-ack-kill", "a tenth unread: master", change("readings", broker="broker-a", to={"master": False}))
+
+excused(
+    "dur-ack-power-sf",
+    "power was cut",
+    remove("faults", node="broker-s"),
+    change("nodes", node="broker-s", life=0, to={"how": "stop"}),
+)
+undecided("dur-ack-power-sf", "a tenth unread", reading("broker-s", "P", complete=False))
+
+
+def nothing_lost_but(**sent: Any) -> Step:
+    """Of the messages that the ASYNC_FLUSH broker lost one is left, and changed so that its loss proves nothing."""
+
+    def step(history: History) -> None:
+        held = {row.get("message") for row in history.find("final_log")}
+        lost = history.find("attempts", lambda row: row.get("message") not in held, broker="broker-p", topic="P")
+        for row in lost[1:] if sent else lost:
+            history.record(row.get("message"), ("P", "broker-p", 0), row.get("queue_offset"), 0)
+        for name, value in sent.items():
+            table = "attempts" if name == "outcome" else "sends"
+            change(table, message=lost[0].get("message"), to={name: value})(history)
+
+    return step
+
+
+undecided("dur-ack-power-sf", "the cut lost nothing", nothing_lost_but())
+undecided("dur-ack-power-sf", "the cut lost a kept one", nothing_lost_but(outcome="kept"))
+undecided("dur-ack-power-sf", "the cut lost a delayed one", nothing_lost_but(delay_level=1))
+undecided("dur-ack-power-sf", "the cut lost a half one", nothing_lost_but(transactional=True))
+undecided("dur-ack-power-sf", "what the cut lost is unread", reading("broker-p", "P", complete=False))
+undecided("dur-ack-power-sf", "what the cut lost was on a slave", reading("broker-p", "P", master=False))
+
+innocent(
+    "dur-notok-stored", "answers 10 to 12 alone", lambda h: remove("final_log", message=a_message(h, "broker-b", 4))(h)
+)
+
+for table in ("deliveries", "final_log"):
+    for column in ("body_digest", "props_digest", "flag"):
+        seen("dur-body-intact", f"{column} in {table}", of_message(table, "broker-b", 4, **{column: -1}))
+innocent("dur-body-intact", "what can be decoded", of_message("final_log", "broker-b", 4, body_digest=-1, parsed=False))
+innocent("dur-body-intact", "its own topic", change("deliveries", topic="%RETRY%gf", to={"body_digest": -1}))
+seen("dur-crc-valid", "records", of_message("final_log", "broker-b", 4, crc_ok=False))
+
+excused("sto-offset-dense", "a cut before the reading", lambda h: cut_power(h, "broker-b"))
+accused("sto-offset-dense", "a cut after the reading", lambda h: cut_power(h, "broker-b", 37_000))
+excused("sto-offset-dense", "below the maximum", reading("broker-b", "T", max_offset=5))
+excused("sto-offset-dense", "above the minimum", reading("broker-b", "T", min_offset=6))
+innocent(
+    "sto-offset-dense", "masters", remove("final_log", node="broker-m-slave", rows=lambda r: r.get("queue_offset") == 9)
+)
+
+
+def both(table: str, **to: Any) -> Step:
+    """Columns of the two messages that stand in the wrong order are set."""
+
+    def step(history: History) -> None:
+        for offset in (5, 6):
+            of_message(table, "broker-b", offset, **to)(history)
+
+    return step
+
+
+def overlapping(history: History) -> None:
+    """The first of the two was answered only after the second had been sent."""
+    of_message("sends", "broker-b", 5, until=8_000)(history)
+
+
+def asked_twice(history: History) -> None:
+    """Each of the two had a request before the one that was answered."""
+    for offset in (5, 6):
+        message = a_message(history, "broker-b", offset)
+        (attempt,) = history.find("attempts", message=message)
+        columns = {**attempt.columns, "attempt": 1}
+        history.span("attempts", attempt.at, attempt.at + 1, {"outcome": "unsent"}, **columns)
+
+
+def logged_twice(history: History) -> None:
+    """Each of the two has a second record, so that no one place is known; the answers are in order."""
+    for offset in (5, 6):
+        history.record(a_message(history, "broker-b", offset), ("T", "broker-b", 0), 900 + offset, 1)
+
+
+def answers_swapped(history: History) -> None:
+    (first,) = history.find("attempts", topic="T", broker="broker-b", queue=0, queue_offset=5)
+    (second,) = history.find("attempts", topic="T", broker="broker-b", queue=0, queue_offset=6)
+    first.set(queue_offset=6)
+    second.set(queue_offset=5)
+
+
+excused("sto-fifo-queue", "batches", both("sends", batch=1))
+excused("sto-fifo-queue", "half messages", both("sends", transactional=True))
+excused("sto-fifo-queue", "delayed messages", both("sends", delay_level=1))
+excused("sto-fifo-queue", "answered with 0", both("attempts", outcome="kept"))
+excused("sto-fifo-queue", "retried sends", asked_twice)
+excused("sto-fifo-queue", "one after the other", overlapping)
+excused("sto-fifo-queue", "records with one place", logged_twice)
+excused("sto-fifo-queue", "a power cut", lambda h: cut_power(h, "broker-b"))
+seen("sto-fifo-queue", "order of the answers", answers_swapped)
+
+seen("sto-recover-no-ghost", "checksums", lambda h: h.find("final_log", broker="broker-a")[0].set(crc_ok=False))
+excused("sto-recover-no-ghost", "an end without warning", change("nodes", node="broker-a", life=0, to={"how": "stop"}))
+excused("sto-recover-no-ghost", "read after the restart", change("readings", broker="broker-a", to={"at": 11_000}))
