@@ -53,10 +53,6 @@ class Counters:
         """Sum of two links."""
         return Counters(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
 
-    def as_row(self) -> dict[str, int]:
-        """The fields by name, as the history's `effect` column wants them."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
-
 
 class NetworkLike(Protocol):
     """The network of one scenario. `pattern` is a link name or a glob over link names (``producer-*->broker-a``).

@@ -37,8 +37,6 @@ PACKAGES: Final = ("mqcheck", "pytest", "duckdb", "sqlglot", "toxiproxy-python",
 """Whose versions a report names."""
 NO_OPERATION: Final = frozenset({"faults", "nodes", "phases", "streams", "stalls", "connections", "clocks"})
 """Tables of the harness: their begun lines are no operations of clients."""
-SUMMARY_KEYS: Final = ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
-"""Of the key ``summary``."""
 REASONS_MAX: Final = 3
 """Reasons named in the headline; ours: each guarantee's line has its own."""
 REASON_CHARACTERS_MAX: Final = 60
