@@ -112,7 +112,7 @@ innocent("ns-expire", "until healed", listed("nameserver-2", "broker-b", 25_991)
 innocent("ns-expire", "expiry and scan", listed("nameserver-2", "broker-b", 21_501))
 seen("ns-expire", "a paused broker", fault("pause", 1_000, 9_000, node="broker-b"))
 innocent("ns-expire", "faults that silence", fault("slow-fsync", 1_000, 9_000, node="broker-b"))
-innocent("ns-expire", "faults of links that silence", fault("latency", 1_000, 9_000, link="broker-b->nameserver-1"))
+innocent("ns-expire", "faults of links that silence", fault("reset", 1_000, 9_000, link="broker-b->nameserver-1"))
 
 innocent("ns-close", "tolerance", listed("nameserver-1", "broker-a", 13_501))
 excused("ns-close", "stalls", stalled(12_100, 12_500))
@@ -128,7 +128,7 @@ accused("ns-close", "a link cut later", fault("blackhole", 14_400, 14_500, link=
 excused("ns-close", "an end without warning", change("nodes", node="broker-a", life=0, to={"how": "stop"}))
 seen("ns-close", "a link down", fault("down", 2_000, 9_000, link="broker-b->nameserver-1"))
 innocent("ns-close", "down without effect", fault("down", 2_000, 9_000, link="broker-b->nameserver-1", confirmed=False))
-innocent("ns-close", "faults that close", fault("latency", 2_000, 9_000, link="broker-b->nameserver-1"))
+innocent("ns-close", "faults that close", fault("reset", 2_000, 9_000, link="broker-b->nameserver-1"))
 
 
 def at_5x(history: Any) -> None:
