@@ -71,6 +71,10 @@ class Expectation(Protocol):
         """A count that grows with every step forward."""
         ...
 
+    async def behind(self) -> int:
+        """How much only the brokers know to be still to come; asked when nothing is missing any more."""
+        ...
+
 
 class Launcher(Protocol):
     """Starts clients in processes of their own (tasks of their own, in the simulation)."""

@@ -41,7 +41,8 @@ class _Queue:
 
 
 async def recover(world: World) -> bool:
-    """Wait until every expectation has come true, or the liveness deadline has passed; True for the former.
+    """Wait until every expectation has come true, for the brokers too, or the liveness deadline has passed; True for
+    the former.
 
     The deadline is the profile's `recover_ms` and grows by a quarter as long as the last quarter saw progress.
     """
@@ -49,7 +50,7 @@ async def recover(world: World) -> bool:
     whole = world.profile.recover_ms / 1000
     began = moved = loop.time()
     deadline, steps = began + whole, -1
-    while any(expectation.missing() for expectation in world.expectations):
+    while await _owed(world):
         now = loop.time()
         progress = sum(expectation.progress() for expectation in world.expectations)
         if progress != steps:
@@ -60,6 +61,15 @@ async def recover(world: World) -> bool:
             deadline += whole / 4
         await world.sleep_ms(POLL_MS)
     return True
+
+
+async def _owed(world: World) -> bool:
+    if any(expectation.missing() for expectation in world.expectations):
+        return True
+    for expectation in world.expectations:
+        if await expectation.behind():
+            return True
+    return False
 
 
 async def final_read(world: World) -> None:

@@ -1,7 +1,8 @@
 """Producers under steady load and consumer groups, with the ledger that says what is still owed to whom.
 
-The ledger is for pacing alone: `recover` waits until every group has got what was acknowledged. Verdicts come from the
-history. Everything runs through the world's clients, so it runs in the simulation too.
+The ledger is for pacing alone: `recover` waits until every group has got what was acknowledged and, where a sender was
+not told, what the brokers have besides. Verdicts come from the history. Everything runs through the world's clients,
+so it runs in the simulation too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.consumer import Consumer, Listener
 from mqcheck.rocketmq.models import Delivery, ListenerResult, Mode, Outgoing, SendOutcome
 from mqcheck.rocketmq.producer import Producer
@@ -121,6 +123,31 @@ class Group:
     def progress(self) -> int:
         """Messages done."""
         return sum(len(done) for done in self.done.values())
+
+    async def behind(self) -> int:
+        """Queues whose committed offset is not at their end, as the running masters say; one that does not answer
+        counts as one queue.
+
+        Only where some send was not acknowledged: it may be stored all the same, and the ledger does not have it.
+        0 for a broadcasting group, whose offsets no broker knows.
+        """
+        if self.options.get("mode") == "broadcasting" or self.ledger.sent == self.ledger.acknowledged:
+            return 0
+        admin = await self.world.admin()
+        masters = [node.name for node in self.world.cluster.brokers() if node.running and node.broker_id == 0]
+        return sum([await self._behind_on(admin, node) for node in masters])
+
+    async def _behind_on(self, admin: Admin, node: str) -> int:
+        topics = await admin.topics(node)
+        if topics is None:
+            return 1
+        count = 0
+        for topic in self.subscriptions.keys() & topics.keys():
+            for queue in range(int(topics[topic]["readQueueNums"])):
+                end = await admin.max_offset(node, topic, queue)
+                if end is None or (end and (await admin.query_offset(node, self.name, topic, queue) or 0) < end):
+                    count += 1
+        return count
 
     @property
     def _last(self) -> int:

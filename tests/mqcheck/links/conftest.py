@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +19,20 @@ def toxiproxy() -> Iterator[ToxiproxyServer]:
     yield server
     server.stop()
     assert not server.running
+
+
+def _bound_pair() -> tuple[socket.socket, socket.socket]:
+    """A free port, and the one two below it, where a broker has its VIP port: nobody else's traffic may be there."""
+    while True:
+        main, vip = socket.socket(), socket.socket()
+        main.bind(("127.0.0.1", 0))
+        try:
+            vip.bind(("127.0.0.1", main.getsockname()[1] - 2))
+        except OSError:
+            main.close()
+            vip.close()
+        else:
+            return main, vip
 
 
 @asynccontextmanager
@@ -37,11 +52,13 @@ async def _echo() -> AsyncIterator[str]:
             writer.transport.abort()
             writers.discard(writer)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    main, vip = _bound_pair()
+    server = await asyncio.start_server(serve, sock=main)
     try:
-        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"127.0.0.1:{main.getsockname()[1]}"
     finally:
         server.close()
+        vip.close()
         for writer in list(writers):
             writer.transport.abort()
         await asyncio.sleep(0.02)

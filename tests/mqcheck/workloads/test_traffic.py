@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -60,3 +61,57 @@ def test_what_a_cut_broker_had_is_forgiven(ledger: Ledger) -> None:
 
 def test_a_group_of_no_topic_is_owed_nothing(ledger: Ledger) -> None:
     assert Group(cast("Any", None), ledger, "g", {}).missing() == 0
+
+
+class Brokers:
+    """An admin's answers: ends of queues and committed offsets; None where a broker does not answer."""
+
+    def __init__(self, ends: dict[int, int | None] | None, committed: dict[int, int]) -> None:
+        self.ends = ends
+        self.committed = committed
+
+    async def topics(self, node: str) -> dict[str, Any] | None:
+        assert node == "broker-a", "only running masters are asked"
+        return None if self.ends is None else {"t": {"readQueueNums": len(self.ends)}, "u": {"readQueueNums": 9}}
+
+    async def max_offset(self, node: str, topic: str, queue: int) -> int | None:
+        assert topic == "t"
+        return (self.ends or {})[queue]
+
+    async def query_offset(self, node: str, group: str, topic: str, queue: int) -> int | None:
+        assert group == "g"
+        return self.committed.get(queue)
+
+
+def behind(found: Group, brokers: Brokers) -> int:
+    async def admin() -> Brokers:
+        return brokers
+
+    nodes = [("broker-a", 0, True), ("broker-a-slave", 1, True), ("broker-b", 0, False)]
+    named = [SimpleNamespace(name=name, broker_id=number, running=runs) for name, number, runs in nodes]
+    found.world = cast("Any", SimpleNamespace(admin=admin, cluster=SimpleNamespace(brokers=lambda: named)))
+    return asyncio.run(found.behind())
+
+
+@pytest.mark.parametrize(
+    ("ends", "committed", "count"),
+    [
+        ({0: 5, 1: 0}, {0: 5}, 0),
+        ({0: 5, 1: 3}, {0: 5, 1: 2}, 1),
+        ({0: 5, 1: 3}, {}, 2),
+        ({0: 5}, {0: 7}, 0),
+        ({0: None}, {0: 7}, 1),
+        (None, {}, 1),
+    ],
+)
+def test_what_no_sender_was_told_of_is_waited_for(
+    ends: dict[int, int | None] | None, committed: dict[int, int], count: int, ledger: Ledger
+) -> None:
+    assert behind(group(ledger), Brokers(ends, committed)) == count
+    assert behind(group(ledger, mode="broadcasting"), Brokers(ends, committed)) == 0
+
+
+def test_where_everything_was_acknowledged_no_broker_is_asked() -> None:
+    ledger = Ledger()
+    acked(ledger, 1)
+    assert behind(group(ledger), Brokers({0: 5}, {})) == 0
