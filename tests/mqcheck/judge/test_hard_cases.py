@@ -61,6 +61,37 @@ def test_a_silent_member_that_closes_at_the_end_must_be_replaced(
     assert verdict.evidence[0]["seen"] == "nobody else owns it"
 
 
+@pytest.mark.parametrize(
+    ("taken", "stalled", "expected"),
+    [
+        (25_300, (24_880, 25_290), HELD),
+        (25_300, (25_310, 25_900), VIOLATED),
+        (25_300, None, VIOLATED),
+        (24_800, None, HELD),
+        (None, (24_880, 25_290), VIOLATED),
+    ],
+)
+def test_a_stall_around_the_latest_moment_excuses_a_late_owner_as_a_whole(
+    taken: float | None,
+    stalled: tuple[float, float] | None,
+    expected: str,
+    history: History,
+    specs: Specs,
+    tmp_path: Path,
+) -> None:
+    """The queues must be taken until 24,900 ms; a stall that only begins before that delays them by all of it."""
+    history.remove("faults", link="broker-b->nameserver-2")
+    for row in history.find(
+        "members", lambda row: row.at > 20_000, kind="assigned", consumer_group="g3", member="c4@3"
+    ):
+        row.set(at=taken or 99_000)
+    if taken is None:
+        history.remove("members", lambda row: row.at > 90_000)
+    if stalled is not None:
+        stall(history, *stalled)
+    assert judged(history, specs, tmp_path, "con-expire").verdict == expected
+
+
 def test_an_orderly_group_waits_for_the_lock_of_a_silent_member(history: History, specs: Specs, tmp_path: Path) -> None:
     history.remove("faults", link="broker-b->nameserver-2")
     history.remove("members", lambda row: row.at > 20_000, kind="assigned", consumer_group="g3", member="c4@3")
