@@ -64,6 +64,20 @@ def process_state(pid: int) -> str | None:
     return text.rpartition(")")[2].split()[0]
 
 
+def group_states(group: int) -> list[str]:
+    """The kernel's letters for the live processes of a group; zombies are left out. Empty where there is no /proc."""
+    found = []
+    for entry in _PROC.glob("[0-9]*"):
+        try:
+            text = (entry / "stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        state, _, its_group = text.rpartition(")")[2].split()[:3]
+        if int(its_group) == group and state not in "ZX":
+            found.append(state)
+    return found
+
+
 class Guard:
     """The runner's end of a guard process. One serves a whole session; every method returns at once.
 

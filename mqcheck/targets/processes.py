@@ -11,18 +11,22 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
 from mqcheck.errors import NodeError
-from mqcheck.guard import Guard, process_state
+from mqcheck.guard import Guard, group_states, process_state
 
 PAUSE_SECONDS_MAX: Final = 2.0
 """How long a stopped process may take until the kernel says that it stands still. Ours."""
 
 PAUSE_POLL_SECONDS: Final = 0.002
 """How often the kernel is asked. Ours."""
+
+GROUP_POLL_SECONDS: Final = 0.01
+"""How often a group is looked at whose leader has ended before the others. Ours."""
 
 LOG_TAIL_BYTES: Final = 2_000
 """How much of a log an error message shows. Ours."""
@@ -31,6 +35,7 @@ LOG_TAIL_BYTES: Final = 2_000
 class WatchedProcess:
     """A child with its own process group, no terminal, and stdout read line by line in a thread of its own.
 
+    It lives as long as anything in its group does: a start script may leave the work to others, and end before them.
     The thread ends with the process; loop callbacks come through `call_soon_threadsafe`, so any loop in any thread may
     own it and no child watcher or signal handler is needed.
     """
@@ -46,8 +51,12 @@ class WatchedProcess:
         stdin: IO[bytes] | int = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
         cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it. `on_line` gets each line of stdout and `on_end` the exit status, both in the loop's own turn."""
+        """Start it. `on_line` gets each line of stdout and `on_end` the exit status, both in the loop's own turn.
+
+        `environment` is added to the runner's own. Raises OSError when the program cannot be run.
+        """
         self._loop = asyncio.get_running_loop()
         self._on_line = on_line
         self._on_end = on_end
@@ -57,16 +66,20 @@ class WatchedProcess:
         self.exit_code: int | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab", buffering=0)
-        self._process = subprocess.Popen(
-            list(command),
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            process_group=0,
-            pass_fds=tuple(pass_fds),
-            env=guard.environment(),
-            cwd=cwd,
-        )
+        try:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=self._log,
+                process_group=0,
+                pass_fds=tuple(pass_fds),
+                env={**guard.environment(), **(environment or {})},
+                cwd=cwd,
+            )
+        except OSError:
+            self._log.close()
+            raise
         guard.process(self._process.pid)
         threading.Thread(target=self._watch, name=f"mqcheck-watch-{self._process.pid}", daemon=True).start()
 
@@ -110,7 +123,7 @@ class WatchedProcess:
         """Freeze it; returns when the kernel says that it stands still. Raises NodeError."""
         self.signal(signal.SIGSTOP)
         for _ in range(round(PAUSE_SECONDS_MAX / PAUSE_POLL_SECONDS)):
-            if process_state(self.pid) in {"T", None}:
+            if process_state(self.pid) in {"T", None} and set(group_states(self.pid)) <= {"T"}:
                 return
             await asyncio.sleep(PAUSE_POLL_SECONDS)
         raise NodeError(f"process {self.pid} does not stand still {PAUSE_SECONDS_MAX} s after SIGSTOP")
@@ -128,6 +141,8 @@ class WatchedProcess:
                     self._log.write(line)
                     self._call(self._on_line, line)
         code = self._process.wait()
+        while _group_exists(self.pid) and group_states(self.pid):
+            time.sleep(GROUP_POLL_SECONDS)
         self._log.close()
         self._call(self._reap, code)
 
@@ -147,3 +162,14 @@ class WatchedProcess:
         self._guard.forget(self.pid)
         self._ended.set()
         self._on_end(code)
+
+
+def _group_exists(group: int) -> bool:
+    """Whether the kernel knows the group, if only by zombies: cheaper to ask than what they do."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody is in it, whoever that is
+    return True

@@ -6,10 +6,11 @@ import asyncio
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mqcheck.guard import Guard, process_state, start_time
+from mqcheck.guard import Guard, group_states, process_state, start_time
 from mqcheck.targets.processes import WatchedProcess
 
 TALKER = "import sys, time; print('one', flush=True); print('two', flush=True); sys.stderr.write('oops'); {}"
@@ -56,3 +57,42 @@ def test_a_paused_process_stands_still_and_can_be_killed(tmp_path: Path, guard: 
 
     assert start_time(asyncio.run(go())) is None
     assert ends == [-signal.SIGKILL]
+
+
+@pytest.mark.slow
+def test_it_lives_as_long_as_anything_in_its_group(tmp_path: Path, guard: Guard) -> None:
+    """The leader ends at once; what it left behind can still be paused, and its end is the end."""
+    ends: list[int] = []
+
+    async def go() -> None:
+        process = WatchedProcess(
+            ["sh", "-c", "sleep 60 >/dev/null 2>&1 & exit 5"],
+            log=tmp_path / "group.log",
+            guard=guard,
+            on_line=lambda line: None,
+            on_end=ends.append,
+        )
+        while process_state(process.pid) is not None:
+            await asyncio.sleep(0.005)
+        assert not process.ended
+        await process.pause()
+        assert group_states(process.pid) == ["T"]
+        await process.kill()
+        assert group_states(process.pid) == []
+
+    asyncio.run(go())
+    assert ends == [5]
+
+
+def test_a_program_that_is_not_there_is_told_and_its_environment_is_its_own(tmp_path: Path, guard: Guard) -> None:
+    async def go() -> list[bytes]:
+        lines: list[bytes] = []
+        more: dict[str, Any] = {"log": tmp_path / "env.log", "guard": guard, "on_end": lambda code: None}
+        with pytest.raises(FileNotFoundError):
+            WatchedProcess(["no-such-program"], on_line=lines.append, **more)
+        told = {"TOLD": "this"}
+        process = WatchedProcess(["sh", "-c", "echo $TOLD"], on_line=lines.append, environment=told, **more)
+        assert await process.wait(20)
+        return lines
+
+    assert asyncio.run(go()) == [b"this\n"]
