@@ -45,9 +45,9 @@ GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as 
 def run(context: typer.Context) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
 
-    Options: --target TARGET, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage
-    NAME, --odd NAME, --specs DIR (repeatable), --strict, --concurrency N. Anything else goes to pytest: -n 2, -x, -v,
-    --lf, --junitxml FILE.
+    Options: --target reference|exec:FILE, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR,
+    --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict, --concurrency N. Anything else goes to pytest:
+    -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 
@@ -148,7 +148,7 @@ def translate(arguments: Sequence[str]) -> list[str]:
     """``--target`` and its like become ``--mqcheck-target``; everything else is left to pytest."""
     from mqcheck.options import SETTINGS
 
-    names = {f"--{setting.name}": setting.option for setting in SETTINGS}
+    names = {setting.option.replace("--mqcheck-", "--"): setting.option for setting in SETTINGS}
     translated = []
     for argument in arguments:
         name, equals, value = argument.partition("=")

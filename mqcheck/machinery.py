@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 """What a run imports beyond the bare package."""
+TARGET_KINDS: Final = ("exec:FILE",)
+"""Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
     {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
 )
@@ -151,22 +153,28 @@ def check_faults(extra: Sequence[type[Fault]]) -> tuple[str, ...]:
 
 
 def choose_target(targets: Mapping[str, Target], name: str) -> Target:
-    """The target of that name. Raises SettingsError that lists all."""
-    if name not in targets:
-        raise SettingsError(f"no target is called {name!r}; there are {', '.join(sorted(targets))}")
-    return targets[name]
+    """The target of that name. Raises SettingsError that lists all, or says what is wrong with a description."""
+    if name in targets:
+        return targets[name]
+    kind, _, rest = name.partition(":")
+    if kind == "exec" and rest:
+        from mqcheck.targets.described import exec_target
+
+        return exec_target(name, Path(rest))
+    raise SettingsError(f"no target is called {name!r}; there are {', '.join((*sorted(targets), *TARGET_KINDS))}")
 
 
 def load(settings: Settings, run: Run, target: Target) -> Kit:
     """The real kit for one target. Raises UserError for anything that cannot be used; starts nothing."""
     from mqcheck.judge.process import JudgeProcess
     from mqcheck.links.toxiproxy import find_binary
-    from mqcheck.profile import profile_named
+    from mqcheck.profile import fitted, profile_named
     from mqcheck.runner import run_scenario
     from mqcheck.scenarios.base import all_scenarios
 
     find_binary()
     specs = load_specs(settings.specs)
+    profile = fitted(profile_named(settings.profile), target)
 
     @asynccontextmanager
     async def open_runner() -> AsyncIterator[RunOne]:
@@ -176,7 +184,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
                 await run_scenario(
                     scenario,
                     target,
-                    profile_named(settings.profile),
+                    profile,
                     run.seed,
                     folder,
                     run=run.id,
@@ -198,8 +206,8 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
 
 def replay(settings: Settings, run: Run, scenario: str) -> str:
     """The command that repeats one scenario with the same plan."""
-    words = ["pytest --mqcheck", f"--mqcheck-target {settings.target}", f"--mqcheck-profile {settings.profile}"]
-    words.append(f"--mqcheck-seed {run.seed}")
+    words = ["pytest --mqcheck", f"--mqcheck-target {shlex.quote(settings.target)}"]
+    words += [f"--mqcheck-profile {settings.profile}", f"--mqcheck-seed {run.seed}"]
     if settings.sabotage:
         words.append(f"--mqcheck-sabotage {settings.sabotage}")
     if settings.odd:

@@ -20,7 +20,7 @@ class Setting(NamedTuple):
     @property
     def option(self) -> str:
         """The command line's spelling."""
-        return f"--mqcheck-{self.name}"
+        return f"--mqcheck-{self.name.replace('_', '-')}"
 
     @property
     def dest(self) -> str:
@@ -34,7 +34,13 @@ class Setting(NamedTuple):
 
 
 SETTINGS: Final = (
-    Setting("target", "text", "reference", "TARGET", "What is judged: reference (default), or a target of a plugin."),
+    Setting(
+        "target",
+        "text",
+        "reference",
+        "TARGET",
+        "What is judged: reference (default), exec:FILE.toml, or a target of a plugin.",
+    ),
     Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
     Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),
     Setting(

@@ -9,12 +9,13 @@ which the nodes and the kit write into the history.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mqcheck.errors import SettingsError
 from mqcheck.rocketmq.models import ClientSettings
-from mqcheck.targets.base import Setting
+from mqcheck.targets.base import Setting, Target
+from mqcheck.targets.settings import delay_levels_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,43 @@ FULL: Final = Profile(
 
 PROFILES: Final[Mapping[str, Profile]] = {profile.name: profile for profile in (QUICK, FULL)}
 """Every profile by the name that ``--mqcheck-profile`` takes."""
+
+
+ANSWER_MS: Final = 1_500
+"""What a held pull's answer may take beyond its hold and one scan, before the client gives up. Ours."""
+
+REGISTERED_MS: Final = 3_000
+"""What a cluster may take to settle once every broker has registered again and every held pull has ended. Ours."""
+
+
+def fitted(profile: Profile, target: Target) -> Profile:
+    """The profile with those of its waits lengthened that follow from what the target cannot be told.
+
+    A broker that looks at held pulls each five seconds keeps a client waiting longer than the profile's own would.
+    Nothing becomes shorter; what the nodes are told stays the same.
+    """
+    nameserver = target.effective("nameserver", profile.nameserver)
+    broker = target.effective("broker", profile.broker)
+
+    def number(settings: Mapping[str, str], key: str) -> int:
+        return int(settings.get(key, 0))
+
+    client, scan_ms = profile.client, number(broker, "reference.holdScanMs")
+    register_ms = number(broker, "reference.registerPeriodMs")
+    expiry_ms = number(nameserver, "reference.brokerExpiryMs") + number(nameserver, "reference.brokerScanMs")
+    client_expiry_ms = number(broker, "reference.clientExpiryMs") + number(broker, "reference.clientScanMs")
+    levels = tuple(delay_levels_ms(broker.get("messageDelayLevel", "")))
+    return replace(
+        profile,
+        client=replace(
+            client,
+            pull_timeout_ms=max(client.pull_timeout_ms, client.suspend_ms + scan_ms + ANSWER_MS),
+            delay_levels_ms=levels or client.delay_levels_ms,
+        ),
+        expiry_ms=max(profile.expiry_ms, expiry_ms + register_ms),
+        client_expiry_ms=max(profile.client_expiry_ms, client_expiry_ms + client.heartbeat_ms),
+        recover_ms=max(profile.recover_ms, register_ms + scan_ms + REGISTERED_MS),
+    )
 
 
 def profile_named(name: str) -> Profile:

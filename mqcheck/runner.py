@@ -26,7 +26,7 @@ from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder, StallWatch
 from mqcheck.links.base import NetworkLike
 from mqcheck.profile import Profile
-from mqcheck.scenarios.base import Launcher, Scenario, World
+from mqcheck.scenarios.base import Launcher, Scenario, World, unfit
 from mqcheck.scenarios.ending import final_read, recover
 from mqcheck.targets.base import Opening, Target
 
@@ -96,12 +96,13 @@ async def run_scenario(
 ) -> None:
     """Run a scenario once and leave its history in `folder` (made if need be, must hold no history).
 
+    One that the target cannot take leaves a plan that says why, and a history without events.
     Called by the session, in any thread's loop. Never raises for what goes wrong on the way: that is `harness_error`
     in plan.json; but RefusedError when a node refused what the user had asked for. Cancelling it takes everything down
     before CancelledError goes on.
     """
     plan = _PlanFile(folder / "plan.json", _plan(scenario, target, profile, seed, run, sabotage, odd, replay))
-    plan.write()
+    plan.write(not_applicable=unfit(scenario, target, profile) or None)
     began = stage.clock.monotonic_ns()
     recorder = Recorder(folder / "events", run=run, process=KIT, number=0, clock=stage.clock)
     watch = StallWatch(recorder, asyncio.get_running_loop())
@@ -111,6 +112,9 @@ async def run_scenario(
     try:
         for key, value in profile.client_config().items():
             recorder.point("config", node=KIT, key=key, setting=str(value))
+        if plan.content["not_applicable"]:
+            trouble = None
+            return
         async with asyncio.timeout(profile.scenario_ms / 1000):
             await _play(_Call(scenario, target, profile, seed, folder, run, stage, sabotage, odd), recorder)
         trouble = None

@@ -37,6 +37,7 @@ class Settings:
     """The values a run works with; made by ``settle``."""
 
     target: str
+    """A name; the file of ``exec:FILE`` is a whole path."""
     profile: str
     seed: int | None
     """None: the run draws one."""
@@ -84,7 +85,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
             f"sabotage {value['sabotage']!r} and odd {value['odd']!r} together: a run proves one of them, choose one"
         )
     return Settings(
-        target=value["target"],
+        target=_whole(value["target"], start("target")),
         profile=value["profile"],
         seed=value["seed"],
         select=tuple(value["select"]),
@@ -95,6 +96,12 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         strict=value["strict"],
         concurrency=value["concurrency"],
     )
+
+
+def _whole(target: str, folder: Path) -> str:
+    """``exec:FILE`` with its file as a whole path; other names as they are."""
+    kind, _, file = target.partition(":")
+    return f"{kind}:{folder / file}" if kind == "exec" and file else target
 
 
 def table_of(folder: Path) -> Mapping[str, Any]:

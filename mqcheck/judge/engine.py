@@ -64,6 +64,8 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
     child and ``mqcheck check``.
     """
     plan = read_plan(folder)
+    if plan.not_applicable:
+        return [_not_run(guarantee, plan) for guarantee in specs]
     try:
         connection = load(folder)
     except StreamError as error:
@@ -131,6 +133,13 @@ def _broken(guarantee: Guarantee, plan: PlanFile, error: str) -> Verdict:
     aimed = guarantee.id in plan.aims
     verdict = INCONCLUSIVE if aimed else NOT_EXERCISED
     return _verdict(guarantee, plan, _Judged(verdict, HARNESS_ERROR + error), 0.0)
+
+
+def _not_run(guarantee: Guarantee, plan: PlanFile) -> Verdict:
+    """A scenario that the target cannot take: its aims are not applicable for that reason, the rest is neutral."""
+    aimed = guarantee.id in plan.aims
+    judged = _Judged(NOT_APPLICABLE, plan.not_applicable) if aimed else _Judged(NOT_EXERCISED)
+    return _verdict(guarantee, plan, judged, 0.0)
 
 
 def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Guarantee, facts: _Facts) -> _Judged:

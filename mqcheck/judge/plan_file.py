@@ -24,6 +24,8 @@ class PlanFile:
     """What the target can do; None where the plan does not say."""
     harness_error: str | None
     """Why the kit failed in this scenario, if it did."""
+    not_applicable: str
+    """Why the target could not be given the scenario at all; empty when it was run."""
     replay: str
     target: str
 
@@ -43,6 +45,7 @@ def read_plan(folder: Path) -> PlanFile:
         aims=frozenset(data.get("aims") or ()),
         capabilities=None if capabilities is None else frozenset(capabilities),
         harness_error=data.get("harness_error") or None,
+        not_applicable=str(data.get("not_applicable") or ""),
         replay=str(data.get("replay") or ""),
         target=str(data.get("target") or "the target"),
     )

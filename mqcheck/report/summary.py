@@ -227,17 +227,18 @@ def _guarantee(guarantee: Guarantee | None, name: str, pairs: Sequence[Verdict])
         "verdict": verdict,
         "exercised": exercised,
         "scenarios": [each.scenario for each in mine if each.verdict not in (NOT_EXERCISED, NOT_APPLICABLE)],
-        "reason": _reason(verdict, worst, exercised),
+        "reason": _reason(verdict, worst, mine, exercised),
     }
 
 
-def _reason(verdict: str | None, worst: Verdict | None, exercised: int) -> str:
+def _reason(verdict: str | None, worst: Verdict | None, pairs: Sequence[Verdict], exercised: int) -> str:
     if verdict is None:
         return f"not promised; seen {exercised} times"
     if worst is None:
         return "no scenario of this run exercised it"
     if verdict == NOT_EXERCISED:
-        return worst.reason or "nothing happened that it speaks of"
+        missed = next((pair.reason for pair in pairs if pair.aimed and pair.verdict == NOT_APPLICABLE), "")
+        return worst.reason or missed or "nothing happened that it speaks of"
     return worst.reason
 
 

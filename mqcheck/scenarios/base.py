@@ -26,7 +26,7 @@ from mqcheck.profile import Profile, config_of
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.models import ClientSettings
-from mqcheck.targets.base import Cluster, Deployment, Victim
+from mqcheck.targets.base import Cluster, Deployment, Role, Setting, Target, Victim
 
 Phase = Literal["load", "fault", "heal", "recover", "final-read"]
 """The phases of every scenario, in this order; `fault` may be missing or come several times."""
@@ -50,6 +50,9 @@ class Scenario:
     """What must stand; a function where it depends on the profile."""
     needs: frozenset[str] = frozenset()
     """Capabilities without which a target cannot take it."""
+    waits: frozenset[str] = frozenset()
+    """Properties that decide how long it takes: a target that cannot be told to be as quick as the profile is none for
+    it."""
     alone: bool = False
     """Nothing else may run at the same time: its timing is too tight."""
     seconds: float = 20.0
@@ -272,6 +275,29 @@ class World:
         failures += [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if failures:
             raise HarnessError("clients did not close: " + "; ".join(repr(failure) for failure in failures))
+
+
+def unfit(scenario: Scenario, target: Target, profile: Profile) -> str:
+    """Why this scenario cannot be run on this target under this profile, and what would enable it; empty if it can."""
+    if missing := sorted(scenario.needs - target.capabilities):
+        return f"{target.name} cannot take {', '.join(missing)}: run it on a target that can, such as reference"
+    deployment = scenario.deployment_for(profile)
+    roles: list[tuple[Role, Mapping[str, Setting], Mapping[str, Setting]]] = [
+        ("nameserver", profile.nameserver, deployment.nameserver_settings),
+        *(("broker", profile.broker, {**deployment.settings, **spec.settings}) for spec in deployment.brokers),
+    ]
+    for role, usual, own in roles:
+        try:
+            effective = target.effective(role, {**usual, **own})
+        except SettingsError as error:
+            return f"{target.name} cannot be set up for it: {error}"
+        for key in sorted(scenario.waits & usual.keys() & effective.keys()):
+            if int(effective[key]) > int(usual[key]):
+                return (
+                    f"it waits for {key}, which on {target.name} is {effective[key]} and cannot be the {usual[key]} of "
+                    f"{profile.name}: run it with --mqcheck-profile full"
+                )
+    return ""
 
 
 def all_scenarios() -> dict[str, Scenario]:

@@ -107,6 +107,7 @@ SCENARIOS: Final = (
     Scenario(
         name="consumer-silent",
         summary="Catches groups that keep a member which is connected but sends no heartbeat.",
+        waits=frozenset({"reference.clientExpiryMs"}),
         aims=("con-expire",),
         run=_silent,
         seconds=14,

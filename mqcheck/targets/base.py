@@ -197,6 +197,14 @@ class Target(Protocol):
         """What its nodes can take: names out of `CAPABILITIES`."""
         ...
 
+    def effective(self, role: Role, settings: Mapping[str, Setting]) -> Mapping[str, str]:
+        """What holds in a node that is told these settings, as far as it is known before one runs.
+
+        By the same names, as text; what cannot be set is among them. Raises SettingsError for a setting that such a
+        node does not have.
+        """
+        ...
+
     async def open(self, deployment: Deployment, opening: Opening) -> Cluster:
         """Bring it up, nodes ready and links laid. Raises NodeError, nothing left behind."""
         ...

@@ -14,7 +14,7 @@ from mqcheck.targets.base import Role
 DELAY_UNIT_MS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 """Units of messageDelayLevel; ``ms`` is the reference's own."""
 
-_DERIVED: Final[Mapping[Role, Mapping[str, str]]] = {
+DERIVED: Final[Mapping[Role, Mapping[str, str]]] = {
     "nameserver": {"expiry_ms": "reference.brokerExpiryMs", "scan_ms": "reference.brokerScanMs"},
     "broker": {
         "register_ms": "reference.registerPeriodMs",
@@ -27,11 +27,12 @@ _DERIVED: Final[Mapping[Role, Mapping[str, str]]] = {
         "sync_flush_timeout_ms": "syncFlushTimeout",
     },
 }
+"""What guarantees read from `config` → the property it comes from."""
 
 
 def derived_settings(role: Role, settings: Mapping[str, str]) -> dict[str, str]:
     """Derived key → value, for each property that the node has."""
-    found = {key: settings[name] for key, name in _DERIVED[role].items() if name in settings}
+    found = {key: settings[name] for key, name in DERIVED[role].items() if name in settings}
     for number, delay_ms in enumerate(delay_levels_ms(settings.get("messageDelayLevel", "")), start=1):
         found[f"delay_level_{number}_ms"] = str(delay_ms)
     return found

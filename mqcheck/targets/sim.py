@@ -20,7 +20,8 @@ from typing import Any, Final, Literal, TypeVar
 from mqcheck.errors import MissingToolError, NodeError
 from mqcheck.links.sim_network import SimNetwork
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
-from mqcheck.targets.reference import ReferenceTarget, broker_node_name
+from mqcheck.targets.lives import broker_node_name, broker_settings
+from mqcheck.targets.reference import ReferenceTarget
 from mqcheck.targets.settings import derived_settings
 from reference_impl.disk import FaultyDisk, MemoryDisk
 from reference_impl.effects import Effect
@@ -93,6 +94,10 @@ class SimTarget:
         """The reference's."""
         return ReferenceTarget().version
 
+    def effective(self, role: Role, settings: Mapping[str, Setting]) -> Mapping[str, str]:
+        """See `Target`: every one of them can be set."""
+        return {key: setting_text(value) for key, value in settings.items()}
+
     async def open(self, deployment: Deployment, opening: Opening) -> SimCluster:
         """Start NameServers, then brokers; raises NodeError, nothing left behind."""
         cluster = SimCluster(opening, self.version)
@@ -142,15 +147,11 @@ class SimCluster:
     async def _start_broker(self, deployment: Deployment, spec: BrokerSpec, broker_id: int) -> None:
         name = broker_node_name(spec.name, broker_id)
         settings: dict[str, Setting] = {
-            **self._opening.broker_settings,
-            **deployment.settings,
-            **spec.settings,
+            **broker_settings(self._opening.broker_settings, deployment, spec, broker_id),
             "brokerName": spec.name,
             "brokerId": broker_id,
             "namesrvAddr": ";".join(await self._network.nameserver_addresses(name)),
         }
-        if broker_id:
-            settings["brokerRole"] = "SLAVE"
         node = SimNode(self._opening, self._network, name, "broker", settings, (spec.name, broker_id))
         self._nodes[name] = node
         await self._network.add_broker(name, spec.name, broker_id, node.address)

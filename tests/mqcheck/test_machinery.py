@@ -62,6 +62,10 @@ def test_targets_are_named() -> None:
     assert machinery.choose_target(targets, "reference").name == "reference"
     with pytest.raises(SettingsError, match=r"no target is called 'kafka'; there are reference"):
         machinery.choose_target(targets, "kafka")
+    with pytest.raises(SettingsError, match=r"none\.toml: No such file"):
+        machinery.choose_target(targets, "exec:/none.toml")
+    with pytest.raises(SettingsError, match=r"'exec:'; there are reference, exec:FILE"):
+        machinery.choose_target(targets, "exec:")
 
 
 def test_a_replay_repeats_the_plan(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from mqcheck.errors import SettingsError
-from mqcheck.profile import FULL, PROFILES, QUICK, profile_named
+from mqcheck.profile import FULL, PROFILES, QUICK, Profile, fitted, profile_named
 from mqcheck.rocketmq.models import ClientSettings
+from mqcheck.targets.described import exec_target
+from mqcheck.targets.reference import ReferenceTarget
 
 
 def test_full_changes_nothing_but_the_retry_ladder() -> None:
@@ -58,3 +61,23 @@ def test_profiles_are_known_by_name() -> None:
     assert set(PROFILES) == {"quick", "full"}
     with pytest.raises(SettingsError, match="no profile 'slow'; there are quick, full"):
         profile_named("slow")
+
+
+@pytest.mark.parametrize("profile", [QUICK, FULL])
+def test_the_reference_takes_every_number_as_it_is(profile: Profile) -> None:
+    assert fitted(profile, ReferenceTarget()) == profile
+
+
+def test_waits_grow_with_what_a_target_cannot_be_told(tmp_path: Path) -> None:
+    text = (Path(__file__).parent / "targets" / "brokers" / "reference.toml").read_text(encoding="utf-8")
+    least = 'unit = "ms", least = 10000'
+    for key in ("reference.registerPeriodMs", "reference.holdScanMs", "reference.brokerExpiryMs"):
+        text = text.replace(f'"{key}" = {{ unit = "ms"', f'"{key}" = {{ {least}')
+    text = text.replace("messageDelayLevel = {", 'messageDelayLevel = { unit = "delay-levels",')
+    (tmp_path / "slow.toml").write_text(text, encoding="utf-8")
+    found = fitted(QUICK, exec_target("exec:slow.toml", tmp_path / "slow.toml"))
+    assert found.client.pull_timeout_ms == QUICK.client.suspend_ms + 10_000 + 1_500
+    assert found.client.delay_levels_ms[:6] == (1_000, 1_000, 1_000, 1_000, 2_000, 2_000)
+    assert found.expiry_ms == 10_000 + 500 + 10_000
+    assert found.recover_ms == 10_000 + 10_000 + 3_000
+    assert (found.broker, found.load_ms) == (QUICK.broker, QUICK.load_ms)

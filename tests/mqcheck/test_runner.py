@@ -264,3 +264,11 @@ def test_every_scenario_says_what_it_would_catch_and_aims_at_something() -> None
     for name, one in found.items():
         assert one.summary.startswith("Catches "), name
         assert one.aims, name
+
+
+def test_a_target_that_cannot_take_a_scenario_is_not_started(rig: Rig) -> None:
+    moved = scenario(loaded, needs=frozenset({"clock"}))
+    asyncio.run(rig.play(moved))
+    assert rig.plan["harness_error"] is None
+    assert rig.plan["not_applicable"] == "reference cannot take clock: run it on a target that can, such as reference"
+    assert not (rig.folder / "logs").exists()

@@ -72,3 +72,11 @@ def test_values_are_joined_to_their_options() -> None:
     assert joined(given) == wanted
     assert joined(wanted) == wanted
     assert joined(["--mqcheck-report"]) == ("--mqcheck-report",)
+
+
+def test_a_description_belongs_to_where_it_was_named() -> None:
+    asked = settle(resolve({"target": "exec:broker.toml"}, {}, []), Path("/base"), Path("/here"))
+    assert asked.target == "exec:/here/broker.toml"
+    written = settle(resolve({}, {}, [("the file", {"target": "exec:broker.toml"})]), Path("/base"), Path("/here"))
+    assert written.target == "exec:/base/broker.toml"
+    assert settle(resolve({"target": "exec:"}, {}, []), Path("/base"), Path("/here")).target == "exec:"

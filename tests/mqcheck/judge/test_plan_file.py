@@ -30,6 +30,7 @@ def test_a_short_plan_leaves_things_open(tmp_path: Path) -> None:
     (tmp_path / "plan.json").write_text('{"format": 1}')
     read = read_plan(tmp_path)
     assert (read.scenario, read.capabilities, read.aims) == (tmp_path.name, None, frozenset())
+    assert read.not_applicable == ""
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 9}'])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,17 @@ def test_what_is_no_history_is_refused(run_folder: Path, tmp_path: Path) -> None
     (empty / "plan.json").write_text("{")
     with pytest.raises(HistoryError, match="broken off"):
         read_plan(empty)
+
+
+def test_a_guarantee_that_could_not_be_put_to_the_test_says_why(run_folder: Path, specs: Specs) -> None:
+    """con-idle, which one scenario aimed at in vain and no other exercised."""
+    for path in (run_folder / "history").glob("*/verdicts.json"):
+        data = json.loads(path.read_text())
+        for number, each in enumerate(data["verdicts"]):
+            if each["guarantee"] == "con-idle":
+                why = {"verdict": "not applicable", "aimed": True, "reason": "run it with --mqcheck-profile full"}
+                idle = {"verdict": "not exercised", "aimed": False, "reason": ""}
+                data["verdicts"][number] = {**each, **(why if path.parent.name == "kill" else idle)}
+        path.write_text(json.dumps(data))
+    line = next(each for each in write_reports(run_folder, specs, run={})["guarantees"] if each["id"] == "con-idle")
+    assert line["reason"] == "run it with --mqcheck-profile full"

@@ -16,7 +16,7 @@ import pytest
 from mqcheck.errors import FaultError, NodeError, RefusedError
 from mqcheck.guard import start_time
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
-from mqcheck.targets.reference import ReferenceCluster, ReferenceNode, ReferenceTarget, broker_node_name
+from mqcheck.targets.reference import ReferenceCluster, ReferenceNode, ReferenceTarget
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -151,8 +151,3 @@ def _works_in(entry: Path, folder: Path) -> bool:
         return str(folder).encode() in (entry / "cmdline").read_bytes() and start_time(int(entry.name)) is not None
     except OSError:
         return False
-
-
-@pytest.mark.parametrize(("broker_id", "name"), [(0, "b"), (1, "b-slave"), (2, "b-slave2")])
-def test_slaves_are_named_after_their_master(broker_id: int, name: str) -> None:
-    assert broker_node_name("b", broker_id) == name

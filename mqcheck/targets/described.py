@@ -1,0 +1,214 @@
+"""The target `exec`: any broker that a description says how to run, as processes on this host.
+
+Each node has a folder of its own, which is removed at the end, and a folder for its logs, which is kept. Its ports are
+held for it, so that every life has the same address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from mqcheck.errors import NodeError, RefusedError
+from mqcheck.guard import Guard
+from mqcheck.links.ports import HOST, VIP_DISTANCE
+from mqcheck.targets.base import Deployment, Opening, Role, Setting
+from mqcheck.targets.description import Description, RoleDescription, read_description
+from mqcheck.targets.lives import ProcessCluster, ProcessNode
+from mqcheck.targets.placeholders import fill
+from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
+from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.ready import ask
+
+ASK_SECONDS_MAX: Final = 1.0
+"""How long one question for readiness may take. Ours."""
+
+ASK_PAUSE_SECONDS: Final = 0.02
+"""Between two of them. Ours."""
+
+ARGUMENTS: Final = "{arguments}"
+"""The word of a command in whose place stand the arguments of settings that have one."""
+
+
+class DescribedTarget:
+    """Brings up deployments of a described broker."""
+
+    def __init__(self, name: str, description: Description) -> None:
+        """`name` is what ``--mqcheck-target`` was given."""
+        self.name = name
+        self.description = description
+        self.capabilities = description.capabilities
+
+    @property
+    def version(self) -> str:
+        """As the description has it."""
+        return f"{self.description.name} {self.description.version}"
+
+    def effective(self, role: Role, settings: Mapping[str, Setting]) -> Mapping[str, str]:
+        """See `Target`."""
+        return self.description.of(role).effective(settings)
+
+    async def open(self, deployment: Deployment, opening: Opening) -> DescribedCluster:
+        """Start NameServers, then brokers, each kind at once; raises NodeError, nothing left behind."""
+        planted = opening.sabotage or opening.odd
+        if planted:
+            raise RefusedError(
+                f"{planted!r} can be planted in the reference alone, not in {self.name}: leave --mqcheck-sabotage and "
+                f"--mqcheck-odd out"
+            )
+        cluster = DescribedCluster(opening, self.version, self.name, self.description)
+        try:
+            await cluster.start(deployment)
+        except BaseException:
+            await cluster.close()
+            raise
+        return cluster
+
+
+def exec_target(name: str, path: Path) -> DescribedTarget:
+    """The target of a description file; raises SettingsError when it cannot be used."""
+    return DescribedTarget(name, read_description(path))
+
+
+class DescribedCluster(ProcessCluster):
+    """The nodes of one scenario."""
+
+    def __init__(self, opening: Opening, version: str, target: str, description: Description) -> None:
+        super().__init__(opening, version, target)
+        self._description = description
+
+    def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> DescribedNode:
+        return DescribedNode(self._opening, self._guard, name, self._description, settings)
+
+    def _broker(
+        self, name: str, broker: tuple[str, int], settings: Mapping[str, Setting], nameservers: Sequence[str]
+    ) -> DescribedNode:
+        return DescribedNode(self._opening, self._guard, name, self._description, settings, broker, nameservers)
+
+
+class DescribedNode(ProcessNode):
+    """One NameServer or broker process, through all its lives."""
+
+    def __init__(
+        self,
+        opening: Opening,
+        guard: Guard,
+        name: str,
+        description: Description,
+        settings: Mapping[str, Setting],
+        broker: tuple[str, int] | None = None,
+        nameservers: Sequence[str] = (),
+    ) -> None:
+        super().__init__(opening, guard, name, "broker" if broker else "nameserver", broker)
+        self._description = description
+        self._told: RoleDescription = description.of(self.role)
+        self.stop_signal = self._told.stop_signal
+        self.stop_seconds = self._told.stop_seconds
+        self.stop_statuses = self._told.stop_statuses
+        self._wanted = {key: value for key, value in settings.items() if key in self._told.settings}
+        identity = {} if broker is None else {"brokerName": broker[0], "brokerId": str(broker[1])}
+        self.settings = {**self._told.effective(settings), **identity}
+        self._folder = opening.folder / "nodes" / name
+        self._ports = HeldPorts(broker=broker is not None)
+        self.address = f"{HOST}:{self._ports.port}"
+        self._values = self._placeholders(nameservers)
+
+    def _placeholders(self, nameservers: Sequence[str]) -> dict[str, str]:
+        port = self._ports.port
+        values = {
+            **self._description.constants,
+            "python": sys.executable,
+            "here": str(self._description.here),
+            "folder": str(self._folder.resolve()),
+            "data": str(self._folder.resolve() / "data"),
+            "logs": str((self._opening.folder / "logs" / self.name).resolve()),
+            "name": self.name,
+            "port": str(port),
+        }
+        if self.broker is not None:
+            values |= {
+                "vip_port": str(port - VIP_DISTANCE),
+                "ha_port": str(port + HA_DISTANCE),
+                "broker_name": self.broker,
+                "broker_id": str(self.broker_id),
+                "nameservers": ";".join(nameservers),
+            }
+        return {**values, "settings": self._lines()}
+
+    def _lines(self) -> str:
+        """What the node is told, one setting a line, but for those that stand in the command."""
+        rules = self._told.settings
+        return "\n".join(
+            fill(self._told.line, {"key": rules[key].name, "value": rules[key].told(value)})
+            for key, value in self._wanted.items()
+            if rules[key].argument is None
+        )
+
+    def _command(self) -> list[str]:
+        words: list[str] = []
+        for word in self._told.command:
+            if word != ARGUMENTS:
+                words.append(fill(word, self._values))
+                continue
+            for key, value in self._wanted.items():
+                rule = self._told.settings[key]
+                if rule.argument is not None:
+                    words.append(fill(rule.argument, {"value": rule.told(value)}))
+        return words
+
+    def _write_files(self) -> None:
+        for folder in ("data", "logs"):
+            Path(self._values[folder]).mkdir(parents=True, exist_ok=True)
+        for file in self._told.files:
+            path = self._folder / fill(file.path, {"name": self.name})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(fill(file.text, self._values), encoding="utf-8")
+
+    def _spawn(self, log: Path, on_end: Callable[[int], None]) -> WatchedProcess:
+        self._write_files()
+        command = self._command()
+        environment = {key: fill(text, self._values) for key, text in self._description.environment.items()}
+        try:
+            return WatchedProcess(
+                command,
+                log=log,
+                guard=self._guard,
+                on_line=lambda line: None,
+                on_end=on_end,
+                cwd=self._folder,
+                environment=environment,
+            )
+        except OSError as error:
+            raise RefusedError(
+                f"{self.name} cannot be started: {command[0]}: {error.strerror or error}; "
+                f"the first word of its command must be a program on PATH or a whole path"
+            ) from error
+
+    async def _wait_ready(self, process: WatchedProcess) -> str | None:
+        ready = self._told.ready
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + ready.seconds
+        answer: int | None = None
+        while not process.ended:
+            answer = await ask(self.address, ready.code, ASK_SECONDS_MAX)
+            if answer in ready.answers and not process.ended:
+                await self._broker_is_at(self._ports.port + HA_DISTANCE)
+                return self._description.version
+            if loop.time() > deadline:
+                self._how = "kill"
+                await process.kill()
+                raise NodeError(
+                    f"{self.name} was not ready in {ready.seconds} s: request {ready.code} to {self.address} was "
+                    f"answered {answer}, and {sorted(ready.answers)} would do: {process.log_tail()}"
+                )
+            await asyncio.sleep(ASK_PAUSE_SECONDS)
+        raise NodeError(f"{self.name} ended with status {process.exit_code} before it was ready: {process.log_tail()}")
+
+    def _died(self, code: int) -> None:
+        """Whoever waits for it sees that it has ended."""
+
+    def _release(self) -> None:
+        self._ports.close()

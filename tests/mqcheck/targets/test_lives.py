@@ -1,0 +1,70 @@
+"""Nodes that are processes: names, what a broker is told, and faults that a bare process cannot take."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from mqcheck.errors import FaultError, NodeError
+from mqcheck.guard import Guard
+from mqcheck.targets.base import BrokerSpec, Deployment, Opening
+from mqcheck.targets.lives import ProcessNode, broker_node_name, broker_settings
+from mqcheck.targets.processes import WatchedProcess
+
+
+class Stubborn(ProcessNode):
+    """A process that is ready at once, and ends as its command says."""
+
+    command = ("sleep", "60")
+    stop_seconds = 0.2
+
+    def _spawn(self, log: Path, on_end: Any) -> WatchedProcess:
+        return WatchedProcess(self.command, log=log, guard=self._guard, on_line=lambda line: None, on_end=on_end)
+
+    async def _wait_ready(self, process: WatchedProcess) -> str | None:
+        return "1.0"
+
+    def _died(self, code: int) -> None:
+        pass
+
+    def _release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("broker_id", "name"), [(0, "b"), (1, "b-slave"), (2, "b-slave2")])
+def test_slaves_are_named_after_their_master(broker_id: int, name: str) -> None:
+    assert broker_node_name("b", broker_id) == name
+
+
+def test_the_groups_own_settings_win_and_slaves_are_told_that_they_are() -> None:
+    spec = BrokerSpec("b", {"flushDiskType": "SYNC_FLUSH", "brokerRole": "SYNC_MASTER"})
+    deployment = Deployment(brokers=(spec,), settings={"flushDiskType": "ASYNC_FLUSH", "slaveTimeout": 5})
+    master = broker_settings({"slaveTimeout": 9, "x": 1}, deployment, spec, 0)
+    assert master == {"slaveTimeout": 5, "x": 1, "flushDiskType": "SYNC_FLUSH", "brokerRole": "SYNC_MASTER"}
+    assert broker_settings({}, deployment, spec, 1)["brokerRole"] == "SLAVE"
+
+
+@pytest.mark.slow
+def test_a_process_that_records_nothing_takes_no_disk_faults_and_a_bad_end_is_told(
+    opening: Opening, guard: Guard
+) -> None:
+    async def go() -> None:
+        node = Stubborn(opening, guard, "broker-a", "broker", ("broker-a", 0))
+        await node.start()
+        for deed in (node.power_cut(random.Random(1), torn=True), node.set_disk(fsync_error=True)):
+            with pytest.raises(FaultError, match="broker-a cannot be"):
+                await deed
+        with pytest.raises(NodeError, match="ended a clean stop with status -15"):
+            await node.stop()
+        cast("Any", node).command = ("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
+        await node.start()
+        with pytest.raises(NodeError, match="is already running"):
+            await node.start()
+        await node.discard()
+        assert not node.running
+
+    asyncio.run(go())
