@@ -45,9 +45,9 @@ GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as 
 def run(context: typer.Context) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
 
-    Options: --target reference|exec:FILE, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR,
-    --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict, --concurrency N. Anything else goes to pytest:
-    -n 2, -x, -v, --lf, --junitxml FILE.
+    Options: --target reference|apache:VERSION|exec:FILE, --rocketmq-home DIR, --profile quick|full, --seed N,
+    --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict,
+    --concurrency N. Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 
@@ -140,7 +140,7 @@ def config() -> int:
     settle(resolved, Path.cwd(), Path.cwd())
     for one in resolved.values():
         value = " ".join(one.value) if isinstance(one.value, tuple) else "" if one.value is None else one.value
-        print(f"{one.setting.name:<12} {value!s:<20} {one.source}")
+        print(f"{one.setting.name:<13} {value!s:<20} {one.source}")
     return exits.HELD
 
 

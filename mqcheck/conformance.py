@@ -70,7 +70,9 @@ class Conformance:
                     found.update(more)
                 faults = [fault for more in hook.pytest_mqcheck_faults(config=self.config) for fault in more]
                 self._added_faults = machinery.check_faults(faults)
-                target = machinery.choose_target(machinery.known_targets(found), self.settings.target)
+                target = machinery.choose_target(
+                    machinery.known_targets(found), self.settings.target, self.settings.rocketmq_home
+                )
                 self._kit = machinery.load(self.settings, self.run, target)
             except UserError as error:
                 raise pytest.UsageError(str(error)) from error

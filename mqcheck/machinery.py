@@ -5,6 +5,7 @@ The one place that joins the plugin to the rest of the kit; imported only when a
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import shlex
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 """What a run imports beyond the bare package."""
-TARGET_KINDS: Final = ("exec:FILE",)
+TARGET_KINDS: Final = ("apache:VERSION", "exec:FILE")
 """Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
     {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
@@ -152,7 +153,7 @@ def check_faults(extra: Sequence[type[Fault]]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def choose_target(targets: Mapping[str, Target], name: str) -> Target:
+def choose_target(targets: Mapping[str, Target], name: str, rocketmq_home: Path | None = None) -> Target:
     """The target of that name. Raises SettingsError that lists all, or says what is wrong with a description."""
     if name in targets:
         return targets[name]
@@ -161,6 +162,10 @@ def choose_target(targets: Mapping[str, Target], name: str) -> Target:
         from mqcheck.targets.described import exec_target
 
         return exec_target(name, Path(rest))
+    if kind == "apache" and rest:
+        from mqcheck.targets.apache import apache_target
+
+        return apache_target(name, rest, rocketmq_home)
     raise SettingsError(f"no target is called {name!r}; there are {', '.join((*sorted(targets), *TARGET_KINDS))}")
 
 
@@ -178,6 +183,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
 
     @asynccontextmanager
     async def open_runner() -> AsyncIterator[RunOne]:
+        await asyncio.to_thread(target.prepare)
         with _stage() as stage:
 
             async def run_one(scenario: Scenario, folder: Path) -> None:
@@ -207,6 +213,8 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
 def replay(settings: Settings, run: Run, scenario: str) -> str:
     """The command that repeats one scenario with the same plan."""
     words = ["pytest --mqcheck", f"--mqcheck-target {shlex.quote(settings.target)}"]
+    if settings.rocketmq_home is not None:
+        words.append(f"--mqcheck-rocketmq-home {shlex.quote(str(settings.rocketmq_home))}")
     words += [f"--mqcheck-profile {settings.profile}", f"--mqcheck-seed {run.seed}"]
     if settings.sabotage:
         words.append(f"--mqcheck-sabotage {settings.sabotage}")

@@ -39,7 +39,15 @@ SETTINGS: Final = (
         "text",
         "reference",
         "TARGET",
-        "What is judged: reference (default), exec:FILE.toml, or a target of a plugin.",
+        "What is judged: reference (default), apache:VERSION (such as 4.9.7), exec:FILE.toml (any broker), or "
+        "a target of a plugin.",
+    ),
+    Setting(
+        "rocketmq_home",
+        "text",
+        None,
+        "DIR",
+        "Folder of a release of Apache RocketMQ for apache:VERSION (default: ROCKETMQ_HOME, or jars fetched by mvn).",
     ),
     Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
     Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),

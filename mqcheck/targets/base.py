@@ -205,6 +205,10 @@ class Target(Protocol):
         """
         ...
 
+    def prepare(self) -> None:
+        """Fetch what running needs; called once in each process before the first `open`. Blocks. Raises UserError."""
+        ...
+
     async def open(self, deployment: Deployment, opening: Opening) -> Cluster:
         """Bring it up, nodes ready and links laid. Raises NodeError, nothing left behind."""
         ...

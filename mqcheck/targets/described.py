@@ -51,6 +51,9 @@ class DescribedTarget:
         """See `Target`."""
         return self.description.of(role).effective(settings)
 
+    def prepare(self) -> None:
+        """See `Target`: its description says where everything is."""
+
     async def open(self, deployment: Deployment, opening: Opening) -> DescribedCluster:
         """Start NameServers, then brokers, each kind at once; raises NodeError, nothing left behind."""
         planted = opening.sabotage or opening.odd

@@ -57,6 +57,9 @@ class ReferenceTarget:
         """See `Target`: every one of them can be set."""
         return {key: setting_text(value) for key, value in settings.items()}
 
+    def prepare(self) -> None:
+        """See `Target`: it is installed with the kit."""
+
     async def open(self, deployment: Deployment, opening: Opening) -> ReferenceCluster:
         """Start NameServers, then brokers, each kind at once; raises NodeError, nothing left behind."""
         cluster = ReferenceCluster(opening, self.version, self.name)

@@ -98,6 +98,9 @@ class SimTarget:
         """See `Target`: every one of them can be set."""
         return {key: setting_text(value) for key, value in settings.items()}
 
+    def prepare(self) -> None:
+        """See `Target`: it is installed with the kit."""
+
     async def open(self, deployment: Deployment, opening: Opening) -> SimCluster:
         """Start NameServers, then brokers; raises NodeError, nothing left behind."""
         cluster = SimCluster(opening, self.version)
