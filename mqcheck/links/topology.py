@@ -93,7 +93,7 @@ class Network:
     def __init__(
         self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck", vip: bool = True
     ) -> None:
-        """`vip`: whether a peer may use brokers' VIP ports, so that links to brokers have them from the start."""
+        """`vip`: whether clients may use brokers' VIP ports, so that their links have them from the start."""
         self._recorder = recorder
         self._roles = (MAIN, VIP) if vip else (MAIN,)
         self._toxiproxy = server
@@ -299,7 +299,9 @@ class Network:
             known = ", ".join([*self._nameservers, *self._brokers]) or "none"
             raise LinkError(f"{link.name}: {link.server} is no node of this network; known: {known}")
         lane = self._lanes.setdefault(link.peer, len(self._lanes)) % LANES_MAX
-        await self._lay(link, {role: real for role in self._roles if (real := broker.real(role))}, lane)
+        # A slave fetches its master's topics through the VIP port, whatever clients do (SlaveSynchronize).
+        roles = (MAIN, VIP) if link.peer in self._brokers else self._roles
+        await self._lay(link, {role: real for role in roles if (real := broker.real(role))}, lane)
         if broker.ha_address is not None and link.peer in self._brokers:
             await self._lay(link, {HA: broker.ha_address}, lane)
 

@@ -251,7 +251,7 @@ def test_vip_port_stands_two_below_and_leads_to_the_vip_port(toxiproxy: Toxiprox
     run(toxiproxy, echo, peer, test)
 
 
-def test_a_network_without_vip_lays_one_proxy_per_broker(toxiproxy: ToxiproxyServer) -> None:
+def test_a_network_without_vip_lays_it_for_slaves_alone(toxiproxy: ToxiproxyServer) -> None:
     async def go() -> None:
         network = Network(None, toxiproxy, prefix="no vip", vip=False)
         try:
@@ -259,6 +259,9 @@ def test_a_network_without_vip_lays_one_proxy_per_broker(toxiproxy: ToxiproxySer
             await network.broker_address("producer-1", "broker-a")
             assert set(network._links[LINK].proxies) == {"main"}
             assert await network.connections() == {LINK: 0}
+            await network.add_broker("broker-a-slave", "broker-a", 1, "127.0.0.1:20004")
+            await network.broker_address("broker-a-slave", "broker-a")
+            assert set(network._links["broker-a-slave->broker-a"].proxies) == {"main", "vip"}
         finally:
             await network.close()
 
