@@ -27,6 +27,8 @@ First steps:
   mqcheck run --select 'dur-*' --seed 7         only what concerns durability, with a plan that can be repeated
   mqcheck check .mqcheck/latest                 judge the recorded run again
   mqcheck show dur-ack-kill                     what is promised, who says so, how it is judged
+  mqcheck run --target apache:4.9.7             judge real Apache RocketMQ (needs Java)
+  mqcheck run --target exec:my-broker.toml      judge any broker, described by a file (docs/targets.md)
 
 \b
 Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothing selected,

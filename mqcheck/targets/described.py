@@ -21,7 +21,7 @@ from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
 from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
 from mqcheck.targets.processes import WatchedProcess
-from mqcheck.targets.ready import ask
+from mqcheck.targets.ready import ask, lists
 
 ASK_SECONDS_MAX: Final = 1.0
 """How long one question for readiness may take. Ours."""
@@ -82,6 +82,7 @@ class DescribedCluster(ProcessCluster):
     def __init__(self, opening: Opening, version: str, target: str, description: Description) -> None:
         super().__init__(opening, version, target)
         self._description = description
+        self.stops_at_end = description.stops_at_end
 
     def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> DescribedNode:
         return DescribedNode(self._opening, self._guard, name, self._description, settings)
@@ -89,7 +90,9 @@ class DescribedCluster(ProcessCluster):
     def _broker(
         self, name: str, broker: tuple[str, int], settings: Mapping[str, Setting], nameservers: Sequence[str]
     ) -> DescribedNode:
-        return DescribedNode(self._opening, self._guard, name, self._description, settings, broker, nameservers)
+        node = DescribedNode(self._opening, self._guard, name, self._description, settings, broker, nameservers)
+        node.registers_at = tuple(each.address for each in self.nameservers())
+        return node
 
 
 class DescribedNode(ProcessNode):
@@ -108,6 +111,8 @@ class DescribedNode(ProcessNode):
         super().__init__(opening, guard, name, "broker" if broker else "nameserver", broker)
         self._description = description
         self._told: RoleDescription = description.of(self.role)
+        self.registers_at: tuple[str, ...] = ()
+        """Addresses of NameServers that must list it before its first life is ready; later ones may be cut off."""
         self.stop_signal = self._told.stop_signal
         self.stop_seconds = self._told.stop_seconds
         self.stop_statuses = self._told.stop_statuses
@@ -194,21 +199,31 @@ class DescribedNode(ProcessNode):
         ready = self._told.ready
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ready.seconds
-        answer: int | None = None
+        missing: str | None = "nothing was asked"
         while not process.ended:
-            answer = await ask(self.address, ready.code, ASK_SECONDS_MAX)
-            if answer in ready.answers and not process.ended:
+            missing = await self._missing()
+            if missing is None and not process.ended:
                 await self._broker_is_at(self._ports.port + HA_DISTANCE)
                 return self._description.version
             if loop.time() > deadline:
                 self._how = "kill"
                 await process.kill()
-                raise NodeError(
-                    f"{self.name} was not ready in {ready.seconds} s: request {ready.code} to {self.address} was "
-                    f"answered {answer}, and {sorted(ready.answers)} would do: {process.log_tail()}"
-                )
+                raise NodeError(f"{self.name} was not ready in {ready.seconds} s: {missing}: {process.log_tail()}")
             await asyncio.sleep(ASK_PAUSE_SECONDS)
         raise NodeError(f"{self.name} ended with status {process.exit_code} before it was ready: {process.log_tail()}")
+
+    async def _missing(self) -> str | None:
+        """What is still missing before it is ready; None when it is."""
+        ready = self._told.ready
+        answer = await ask(self.address, ready.code, ASK_SECONDS_MAX)
+        code = None if answer is None else answer.code
+        if code not in ready.answers:
+            wanted = " or ".join(map(str, sorted(ready.answers)))
+            return f"request {ready.code} to {self.address} was answered {code}, and not {wanted}"
+        for nameserver in self.registers_at if self.life == 0 else ():
+            if not await lists(nameserver, self.address, ASK_SECONDS_MAX):
+                return f"the NameServer at {nameserver} does not list it at {self.address}"
+        return None
 
     def _died(self, code: int) -> None:
         """Whoever waits for it sees that it has ended."""

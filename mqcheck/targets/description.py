@@ -105,6 +105,8 @@ class Description:
     here: Path
     """The folder that relative things are looked for in: the file's own."""
     capabilities: frozenset[str]
+    stops_at_end: bool
+    """Whether nodes are stopped cleanly when a scenario has ended; otherwise they are killed, which is quicker."""
     environment: Mapping[str, str]
     constants: Mapping[str, str]
     """More placeholders, of the description's own."""
@@ -130,12 +132,15 @@ def read_description(path: Path, constants: Mapping[str, str] | None = None) -> 
 def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[str, str]) -> Description:
     """The description in a parsed file. Raises SettingsError."""
     top = Table(str(path), data)
-    top.only("format", "name", "version", "capabilities", "environment", "constants", "nameserver", "broker")
+    top.only("format", "name", "version", "capabilities", "at_end", "environment", "constants", "nameserver", "broker")
     if top.take("format", int) != FORMAT:
         raise top.wrong("format", f"this mqcheck reads format {FORMAT}")
     capabilities = frozenset(top.texts("capabilities"))
     if strange := sorted(capabilities - POSSIBLE):
         raise top.wrong("capabilities", f"{strange[0]!r} is none of {', '.join(sorted(POSSIBLE))}")
+    at_end = top.take("at_end", str, "stop")
+    if at_end not in ("stop", "kill"):
+        raise top.wrong("at_end", "write stop or kill")
     own = {**top.table("constants", {}).strings(), **constants}
     environment = top.table("environment", {}).strings()
     for variable in environment:
@@ -146,6 +151,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
         version=top.take("version", str),
         here=path.resolve().parent,
         capabilities=capabilities,
+        stops_at_end=at_end == "stop",
         environment=environment,
         constants=own,
         nameserver=_role(top.table("nameserver"), "nameserver"),

@@ -175,6 +175,9 @@ class ProcessNode(ABC):
 class ProcessCluster(ABC):
     """The nodes of one scenario, each a process."""
 
+    stops_at_end: bool = True
+    """Whether `close` asks nodes to end; otherwise it kills them at once."""
+
     def __init__(self, opening: Opening, version: str, target: str) -> None:
         """`target` names the target in errors."""
         if opening.guard is None:
@@ -218,10 +221,10 @@ class ProcessCluster(ABC):
         await _all(node.start() for node in self.brokers())
 
     async def close(self) -> None:
-        """Stop every node, brokers first; kill what does not stop; remove the stores. Raises NodeError at the end."""
+        """End every node, brokers first; kill what does not stop; remove the stores. Raises NodeError at the end."""
         failures: list[BaseException] = []
         for nodes in (self.brokers(), self.nameservers()):
-            running = [node.stop() for node in nodes if node.running]
+            running = [node.stop() if self.stops_at_end else node.kill() for node in nodes if node.running]
             outcomes = await asyncio.gather(*running, return_exceptions=True)
             failures += [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         for node in self._nodes.values():

@@ -9,15 +9,15 @@ import asyncio
 import contextlib
 
 from mqcheck.errors import FrameError
-from mqcheck.rocketmq.codes import DEFAULT_TOPIC
+from mqcheck.rocketmq.codes import DEFAULT_TOPIC, RequestCode
 from mqcheck.rocketmq.frame import Command, FrameReader, encode
 
 ANSWER_BYTES_MAX = 65_536
 """Read at a time. Ours."""
 
 
-async def ask(address: str, code: int, seconds: float) -> int | None:
-    """The response code to one request; None when nobody answers in time, or in another language.
+async def ask(address: str, code: int, seconds: float) -> Command | None:
+    """The answer to one request; None when nobody answers in time, or in another language.
 
     The request names the default topic, for which some codes ask and others do not care.
     """
@@ -31,7 +31,13 @@ async def ask(address: str, code: int, seconds: float) -> int | None:
                 while data := await reader.read(ANSWER_BYTES_MAX):
                     for command in frames.feed(data):
                         if command.is_response:
-                            return command.code
+                            return command
             finally:
                 writer.transport.abort()
     return None
+
+
+async def lists(nameserver: str, broker: str, seconds: float) -> bool:
+    """Whether a NameServer's cluster names the broker at this address."""
+    answer = await ask(nameserver, RequestCode.GET_BROKER_CLUSTER_INFO, seconds)
+    return answer is not None and f'"{broker}"'.encode() in answer.body

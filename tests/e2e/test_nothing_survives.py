@@ -27,6 +27,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 STANDING = ("broker-paused", "broker-blackhole")
 """Scenarios whose faults, a stopped process and a toxic, last for seconds."""
 
+BROKERS = Path(__file__).parents[1] / "mqcheck" / "targets" / "brokers"
+DESCRIBED = ("--mqcheck-target", f"exec:{BROKERS / 'reference.toml'}")
+"""A target that knows of its processes no more than a description says."""
+
 FAILING = """
 def test_publishes(rocketmq_server):
     assert rocketmq_server.running
@@ -151,6 +155,8 @@ def kill_runner(run: Any) -> None:
         pytest.param(interrupt_group, (), 2, id="interrupt-group"),
         pytest.param(kill_runner, (), -signal.SIGKILL, id="kill-9"),
         pytest.param(kill_runner, ("-n", "2"), -signal.SIGKILL, id="kill-9-of-the-controller"),
+        pytest.param(interrupt_leader, DESCRIBED, 2, id="interrupt-described"),
+        pytest.param(kill_runner, DESCRIBED, -signal.SIGKILL, id="kill-9-described"),
     ],
 )
 def test_after_a_blow(

@@ -8,6 +8,12 @@ from mqcheck.options import SETTINGS
 def test_every_spelling_comes_from_one_name() -> None:
     target = next(setting for setting in SETTINGS if setting.name == "target")
     assert (target.option, target.dest, target.environment) == ("--mqcheck-target", "mqcheck_target", "MQCHECK_TARGET")
+    home = next(setting for setting in SETTINGS if setting.name == "rocketmq_home")
+    assert (home.option, home.dest, home.environment) == (
+        "--mqcheck-rocketmq-home",
+        "mqcheck_rocketmq_home",
+        "MQCHECK_ROCKETMQ_HOME",
+    )
 
 
 def test_the_table_is_complete_and_says_what_each_is_for() -> None:

@@ -48,6 +48,7 @@ def test_a_setting_that_nobody_described_is_refused() -> None:
         ('name = "reference by description"', "", r"broker.toml has no name: add it"),
         ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of kill, latency"),
         ('"pause", ', '"power-cut", ', r"'power-cut' is none of"),
+        ("[environment]", 'at_end = "leave"\n[environment]', r"at_end = 'leave': write stop or kill"),
         ("[environment]", "[enviroment]", r"unknown key 'enviroment'; did you mean 'environment'\?"),
         ("PYTHONPATH = ", "MQCHECK_GUARD = ", r"MQCHECK_GUARD is mqcheck's own"),
         ("PYTHONPATH = ", "PYTHONPATH = 3 # ", r"\[environment\] PYTHONPATH = 3: must be a text"),
