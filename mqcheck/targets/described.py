@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from mqcheck.errors import NodeError, RefusedError
+from mqcheck.errors import NodeError, RefusedError, SettingsError
 from mqcheck.guard import Guard
 from mqcheck.links.ports import HOST, VIP_DISTANCE
 from mqcheck.targets.base import Deployment, Opening, Role, Setting
@@ -203,6 +203,7 @@ class DescribedNode(ProcessNode):
         while not process.ended:
             missing = await self._missing()
             if missing is None and not process.ended:
+                await self._ask_for_settings()
                 await self._broker_is_at(self._ports.port + HA_DISTANCE)
                 return self._description.version
             if loop.time() > deadline:
@@ -224,6 +225,21 @@ class DescribedNode(ProcessNode):
             if not await lists(nameserver, self.address, ASK_SECONDS_MAX):
                 return f"the NameServer at {nameserver} does not list it at {self.address}"
         return None
+
+    async def _ask_for_settings(self) -> None:
+        """Verdicts are judged by what the node says of itself, where it can be asked. Raises NodeError."""
+        code = self._told.properties
+        if code is None or self.life:
+            return
+        answer = await ask(self.address, code, self._told.ready.seconds)
+        if answer is None or answer.code != 0:
+            said = "not answered" if answer is None else f"answered {answer.code}"
+            raise NodeError(f"{self.name} does not say what its properties are: request {code} was {said}, and not 0")
+        try:
+            heard = self._told.heard(self._wanted, answer.body.decode("utf-8", "replace"))
+        except SettingsError as error:
+            raise NodeError(f"{self.name}, asked for its properties: {error}") from error
+        self.settings = {**self.settings, **heard}
 
     def _died(self, code: int) -> None:
         """Whoever waits for it sees that it has ended."""

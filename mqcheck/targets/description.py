@@ -10,7 +10,7 @@ import difflib
 import re
 import signal
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -78,6 +78,8 @@ class RoleDescription:
     line: str
     """How one setting is written in ``{settings}``."""
     ready: Ready
+    properties: int | None
+    """The request whose answer's body holds the node's properties; None: nobody asks what it made of its settings."""
     stop_signal: signal.Signals
     stop_seconds: float
     stop_statuses: frozenset[int]
@@ -94,6 +96,16 @@ class RoleDescription:
                     f"[{self.role}.settings] where it can be set, or its value to [{self.role}.fixed]"
                 )
         return found
+
+    def heard(self, told: Iterable[str], body: str) -> dict[str, str]:
+        """What holds of these settings in a node that says this of itself. Raises SettingsError.
+
+        A property that it does not name is one that it does not have: there the default holds, whatever it was told.
+        """
+        lines = (line.partition("=") for line in body.splitlines())
+        said = {key.strip(): value.strip() for key, _, value in lines}
+        rules = [rule for key in told if (rule := self.settings[key]).argument is None]
+        return {rule.key: rule.heard(said[rule.name]) if rule.name in said else rule.default for rule in rules}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +176,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
 
 
 def _role(table: Table, role: Role) -> RoleDescription:
-    table.only("command", "files", "settings", "fixed", "line", "ready", "stop")
+    table.only("command", "files", "settings", "fixed", "line", "ready", "properties", "stop")
     settings = {key: _rule(table.table("settings"), key) for key in table.table("settings", {}).data}
     fixed = table.table("fixed", {}).scalars()
     if both := sorted(settings.keys() & fixed.keys()):
@@ -191,6 +203,7 @@ def _role(table: Table, role: Role) -> RoleDescription:
             frozenset(ready.numbers("answers", answers)),
             ready.positive("seconds", READY_SECONDS_MAX),
         ),
+        properties=table.take("properties", int, None),
         stop_signal=_signal(stop),
         stop_seconds=stop.positive("seconds", STOP_SECONDS_MAX),
         stop_statuses=frozenset(stop.numbers("statuses", (0,))),

@@ -63,3 +63,14 @@ class SettingRule:
         """What is written for the broker, in its own unit."""
         effective = self.effective(value)
         return str(int(effective) // _UNIT_MS[self.unit]) if self.unit in _UNIT_MS else effective
+
+    def heard(self, text: str) -> str:
+        """What holds in a broker that says this of itself, in its own unit. Raises SettingsError for what is no time.
+
+        A broker's limits are the description's to know: it says what it was told, and acts otherwise.
+        """
+        if self.unit not in _UNIT_MS:
+            return self.effective(text)
+        if not text.strip().isdigit():
+            raise SettingsError(f"{self.key} is {text!r} in the broker's own words: a whole number is needed")
+        return self.effective(int(text) * _UNIT_MS[self.unit])

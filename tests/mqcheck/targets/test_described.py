@@ -117,6 +117,11 @@ def test_what_cannot_start_says_why_and_leaves_nothing(opening: Opening, tmp_pat
         deaf = altered(tmp_path, {"{ seconds = 30 }": "{ code = 28, answers = [77], seconds = 1.5 }"})
         with pytest.raises(NodeError, match=r"not ready in 1\.5 s: request 28 to .* was answered 0, and not 77"):
             await deaf.open(ONE, opening)
+        mute = altered(tmp_path, {"properties = 26": "properties = 9999"})
+        with pytest.raises(
+            NodeError, match=r"broker-a does not say what its properties are: request 9999 was answered 3"
+        ):
+            await mute.open(ONE, opening)
         with pytest.raises(RefusedError, match="'ack-before-sync' can be planted in the reference alone"):
             await deaf.open(ONE, replace(opening, sabotage="ack-before-sync"))
 

@@ -36,6 +36,13 @@ def test_the_references_own_description() -> None:
     }
 
 
+def test_what_a_node_does_not_say_it_does_not_have() -> None:
+    broker = read_description(REFERENCE).broker
+    told = ("flushDiskType", "slaveTimeout", "syncFlushTimeout", "reference.registerPeriodMs")
+    heard = broker.heard(told, "flushDiskType=SYNC_FLUSH\nslaveTimeout = 400\nother=1\nno line")
+    assert heard == {"flushDiskType": "SYNC_FLUSH", "slaveTimeout": "400", "syncFlushTimeout": "5000"}
+
+
 def test_a_setting_that_nobody_described_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"warmUp = 7 is asked for.*add it to \[broker.settings\]"):
         read_description(REFERENCE).broker.effective({"warmUp": 7})

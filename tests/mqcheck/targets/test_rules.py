@@ -36,3 +36,21 @@ def test_times_are_never_shorter_than_asked_for(it: SettingRule, value: Setting,
 def test_what_is_no_time_is_refused(unit: Unit, value: str) -> None:
     with pytest.raises(SettingsError, match=f"key is '{value}': write"):
         rule(unit).effective(value)
+
+
+@pytest.mark.parametrize(
+    ("it", "said", "effective"),
+    [
+        (rule("text"), "SYNC_FLUSH", "SYNC_FLUSH"),
+        (rule("ms", least=10_000), "500", "10000"),
+        (rule("s"), "2", "2000"),
+        (rule("delay-levels"), "1s 2m", "1s 120s"),
+    ],
+)
+def test_what_a_broker_says_is_understood_in_its_own_unit(it: SettingRule, said: str, effective: str) -> None:
+    assert it.heard(said) == effective
+
+
+def test_what_a_broker_says_must_be_a_number_where_it_is_a_time() -> None:
+    with pytest.raises(SettingsError, match=r"key is 'soon'.*: a whole number is needed"):
+        rule("ms").heard("soon")
