@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from defects.base import History, a_message
 
-from clauses.base import change, excused, innocent, remove, slave_of
+from clauses.base import accused, change, excused, innocent, remove, slave_of
 
 
 def of(history: History, offset: int) -> int:
@@ -21,6 +21,16 @@ excused(
     "brokerRole of this broker",
     change("config", node="broker-m", to={"setting": "ASYNC_MASTER"}),
     lambda h: h.point("config", 1, node="broker-x", key="brokerRole", setting="SYNC_MASTER"),
+)
+excused(
+    "rep-sync-ack",
+    "a master that counts itself alone",
+    lambda h: h.point("config", 1, node="broker-m", key="inSyncReplicas", setting="1"),
+)
+accused(
+    "rep-sync-ack",
+    "a master that waits for one more",
+    lambda h: h.point("config", 1, node="broker-m", key="inSyncReplicas", setting="2"),
 )
 excused("rep-sync-ack", "sent in it", lambda h: change("attempts", message=of(h, 25), to={"at": 13_005})(h))
 excused(
