@@ -209,7 +209,7 @@ class Conformance:
                 self.kit().machinery,
                 scenarios,
                 self.run.folder,
-                limit=machinery.concurrency(self.settings, self.workers),
+                limit=machinery.concurrency(self.settings, self.workers, self.kit().at_once),
                 on_finished=self._finished.put,
             )
         return self._session

@@ -58,6 +58,8 @@ class Kit:
     planned: tuple[Planned, ...]
     machinery: Machinery
     target_version: str
+    at_once: int | None = None
+    """The target's own limit on scenarios at a time."""
 
 
 def require_kit() -> None:
@@ -125,10 +127,10 @@ def point_latest(home: Path, folder: Path) -> None:
         link.unlink(missing_ok=True)
 
 
-def concurrency(settings: Settings, workers: int) -> int:
-    """Scenarios at once in one process of ``workers``."""
+def concurrency(settings: Settings, workers: int, at_once: int | None = None) -> int:
+    """Scenarios at once in one process of ``workers``; ``at_once`` is the target's limit, where the user sets none."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return settings.concurrency or max(2, SCENARIOS_PER_CORE * cores // workers)
+    return settings.concurrency or at_once or max(2, SCENARIOS_PER_CORE * cores // workers)
 
 
 def known_targets(extra: Mapping[str, Target]) -> dict[str, Target]:
@@ -207,6 +209,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
         planned=plan(all_scenarios().values(), specs, settings.select),
         machinery=Machinery(open_runner, lambda: JudgeProcess(settings.specs)),
         target_version=target.version,
+        at_once=target.at_once,
     )
 
 

@@ -59,6 +59,12 @@ SETTINGS: Final = (
     Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
     Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
     Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
-    Setting("concurrency", "number", None, "N", "Scenarios running at once in one process (default: 3 for each core)."),
+    Setting(
+        "concurrency",
+        "number",
+        None,
+        "N",
+        "Scenarios running at once in one process (default: 3 for each core; 1 with apache:VERSION).",
+    ),
 )
 """Every setting, in the order of the documentation."""

@@ -197,6 +197,11 @@ class Target(Protocol):
         """What its nodes can take: names out of `CAPABILITIES`."""
         ...
 
+    @property
+    def at_once(self) -> int | None:
+        """Most scenarios that one process should run at a time, where a user says nothing; None: as many as fit."""
+        ...
+
     def effective(self, role: Role, settings: Mapping[str, Setting]) -> Mapping[str, str]:
         """What holds in a node that is told these settings, as far as it is known before one runs.
 

@@ -41,6 +41,7 @@ class DescribedTarget:
         self.name = name
         self.description = description
         self.capabilities = description.capabilities
+        self.at_once = description.at_once
 
     @property
     def version(self) -> str:

@@ -119,6 +119,8 @@ class Description:
     capabilities: frozenset[str]
     stops_at_end: bool
     """Whether nodes are stopped cleanly when a scenario has ended; otherwise they are killed, which is quicker."""
+    at_once: int | None
+    """Most scenarios at a time in one process, unless a user asks for more; None: as many as fit the cores."""
     environment: Mapping[str, str]
     constants: Mapping[str, str]
     """More placeholders, of the description's own."""
@@ -144,7 +146,18 @@ def read_description(path: Path, constants: Mapping[str, str] | None = None) -> 
 def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[str, str]) -> Description:
     """The description in a parsed file. Raises SettingsError."""
     top = Table(str(path), data)
-    top.only("format", "name", "version", "capabilities", "at_end", "environment", "constants", "nameserver", "broker")
+    top.only(
+        "format",
+        "name",
+        "version",
+        "capabilities",
+        "at_end",
+        "at_once",
+        "environment",
+        "constants",
+        "nameserver",
+        "broker",
+    )
     if top.take("format", int) != FORMAT:
         raise top.wrong("format", f"this mqcheck reads format {FORMAT}")
     capabilities = frozenset(top.texts("capabilities"))
@@ -153,6 +166,9 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
     at_end = top.take("at_end", str, "stop")
     if at_end not in ("stop", "kill"):
         raise top.wrong("at_end", "write stop or kill")
+    at_once = top.take("at_once", int, None)
+    if at_once is not None and at_once < 1:
+        raise top.wrong("at_once", "must be 1 or more")
     own = {**top.table("constants", {}).strings(), **constants}
     environment = top.table("environment", {}).strings()
     for variable in environment:
@@ -164,6 +180,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
         here=path.resolve().parent,
         capabilities=capabilities,
         stops_at_end=at_end == "stop",
+        at_once=at_once,
         environment=environment,
         constants=own,
         nameserver=_role(top.table("nameserver"), "nameserver"),

@@ -44,6 +44,7 @@ class ReferenceTarget:
 
     name = "reference"
     capabilities = CAPABILITIES - {"clock"}
+    at_once: int | None = None
 
     @property
     def version(self) -> str:

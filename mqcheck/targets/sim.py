@@ -88,6 +88,7 @@ class SimTarget:
 
     name = "sim"
     capabilities = CAPABILITIES - {"slow-fsync", "clock", "replication"}
+    at_once: int | None = None
 
     @property
     def version(self) -> str:

@@ -79,6 +79,7 @@ def test_a_replay_repeats_the_plan(tmp_path: Path) -> None:
 
 def test_concurrency_is_shared_among_workers() -> None:
     assert machinery.concurrency(settings(concurrency=5), 4) == 5
+    assert (machinery.concurrency(settings(), 1, 1), machinery.concurrency(settings(concurrency=5), 1, 1)) == (1, 5)
     alone, shared = machinery.concurrency(settings(), 1), machinery.concurrency(settings(), 64)
     assert alone >= 3
     assert shared == 2

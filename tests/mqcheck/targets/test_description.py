@@ -56,6 +56,7 @@ def test_a_setting_that_nobody_described_is_refused() -> None:
         ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of kill, latency"),
         ('"pause", ', '"power-cut", ', r"'power-cut' is none of"),
         ("[environment]", 'at_end = "leave"\n[environment]', r"at_end = 'leave': write stop or kill"),
+        ("[environment]", "at_once = 0\n[environment]", r"at_once = 0: must be 1 or more"),
         ("[environment]", "[enviroment]", r"unknown key 'enviroment'; did you mean 'environment'\?"),
         ("PYTHONPATH = ", "MQCHECK_GUARD = ", r"MQCHECK_GUARD is mqcheck's own"),
         ("PYTHONPATH = ", "PYTHONPATH = 3 # ", r"\[environment\] PYTHONPATH = 3: must be a text"),
