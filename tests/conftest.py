@@ -6,15 +6,19 @@ that; tests that interrupt a run need it to listen.
 
 from __future__ import annotations
 
+import importlib.util
 import signal
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
-# No test depends on how fast the machine is.
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
+# pytest also loads this file for `pytest --mqcheck`, which needs the kit and no test's packages.
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    # No test depends on how fast the machine is.
+    settings.register_profile("any machine", deadline=None)
+    settings.load_profile("any machine")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
