@@ -72,6 +72,8 @@ class Seen(Struct):
     delivered: dict[int, list[Record]] = field(default_factory=dict)
     returned: list[tuple[int, int, int]] = field(default_factory=list)
     """Number, reconsume times and power cuts so far of each message whose send-back was answered with SUCCESS."""
+    given_back: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """Number and reconsume times of what a member gave back → when it asked, answered or not."""
     happened: Counter[str] = field(default_factory=Counter)
 
 
@@ -385,6 +387,7 @@ class Member:
             "originMsgId": "", "unitMode": "false", "maxReconsumeTimes": "16",
         }  # fmt: skip
         cuts = self.world.power_cuts
+        self.seen.given_back.setdefault((number, record.reconsume_times), []).append(self.world.now_ms())
         answer = await self.line.ask(36, fields)
         if answer is None or answer.code:
             return False

@@ -63,10 +63,12 @@ def check_delivered(world: SmallWorld) -> None:
 def check_retries(world: SmallWorld) -> None:
     """Whatever was taken back comes again with a higher count, and not too early."""
     assert not world.unreturned(), f"taken back and never delivered again: {world.unreturned()}"
-    for records in world.seen.delivered.values():
+    for number, records in world.seen.delivered.items():
         for record in records:
             if record.reconsume_times:
-                assert record.store_time_ms >= record.born_time_ms + LEVELS_MS[0], f"retried early: {record}"
+                asked_ms = world.seen.given_back.get((number, record.reconsume_times - 1))
+                assert asked_ms, f"retried, and nobody gave it back: {record}"
+                assert record.store_time_ms >= min(asked_ms) + LEVELS_MS[0] - 1, f"retried early: {record}"
 
 
 def check_locks(world: SmallWorld) -> None:
