@@ -17,6 +17,9 @@ from mqcheck.targets.base import Node
 RECOVER_GROWTH_MAX: Final = 3
 """The deadline of `recover` grows, while there is progress in its last quarter, to at most so many times itself."""
 
+ASK_MS: Final = 200
+"""How often `recover` asks brokers what is still to come; each answer is a row of the history. Ours."""
+
 READINGS_MAX: Final = 8
 """Queues read at the same time. Ours."""
 
@@ -50,7 +53,7 @@ async def recover(world: World) -> bool:
     whole = world.profile.recover_ms / 1000
     began = moved = loop.time()
     deadline, steps = began + whole, -1
-    while await _owed(world):
+    while (missing := _missing(world)) or await _behind(world):
         now = loop.time()
         progress = sum(expectation.progress() for expectation in world.expectations)
         if progress != steps:
@@ -59,13 +62,15 @@ async def recover(world: World) -> bool:
             if moved < deadline - whole / 4 or deadline >= began + RECOVER_GROWTH_MAX * whole:
                 return False
             deadline += whole / 4
-        await world.sleep_ms(POLL_MS)
+        await world.sleep_ms(POLL_MS if missing else ASK_MS)
     return True
 
 
-async def _owed(world: World) -> bool:
-    if any(expectation.missing() for expectation in world.expectations):
-        return True
+def _missing(world: World) -> bool:
+    return any(expectation.missing() for expectation in world.expectations)
+
+
+async def _behind(world: World) -> bool:
     for expectation in world.expectations:
         if await expectation.behind():
             return True
