@@ -27,11 +27,13 @@ import org.apache.rocketmq.tools.command.SubCommand;
  * Runs commands of mqadmin one after another in one JVM, which also holds the clients that they ask about.
  *
  * Each line on standard input is one command, its words divided by tabs; a first word with @ is a wish of ours:
- * "@send group topic count tag", "@push group topic", "@await group count", "@commands". Each is answered by one line:
+ * "@send group topic count tag", "@push group topic", "@await group count", "@commands", "@endless command", which stops
+ * it soon. Each is answered by one line:
  * how it ended (done, exit, stopped after the time, error) and what it printed, in base64.
  */
 public class Admin {
-    private static final int LIMIT_MS = Integer.getInteger("limitMs", 20000);
+    private static final int ENDLESS_MS = Integer.getInteger("endlessMs", 6000);
+    private static final int LIMIT_MS = 120_000;
     private static final Map<String, DefaultMQProducer> PRODUCERS = new HashMap<>();
     private static final Map<String, DefaultMQPushConsumer> CONSUMERS = new HashMap<>();
     private static final Map<String, AtomicInteger> CONSUMED = new HashMap<>();
@@ -74,7 +76,9 @@ public class Admin {
     }
 
     /** Runs one line in a thread of its own; a command without end is interrupted when its time is up. */
-    private static String run(String[] words, PrintStream out) throws InterruptedException {
+    private static String run(String[] line, PrintStream out) throws InterruptedException {
+        boolean endless = line[0].equals("@endless");
+        String[] words = endless ? Arrays.copyOfRange(line, 1, line.length) : line;
         String[] end = {"done"};
         Thread thread = new Thread(() -> {
             try {
@@ -92,7 +96,7 @@ public class Admin {
             }
         });
         thread.start();
-        thread.join(LIMIT_MS);
+        thread.join(endless ? ENDLESS_MS : LIMIT_MS);
         if (thread.isAlive()) {
             thread.interrupt();
             thread.join(2000);

@@ -45,6 +45,8 @@ class Row:
     only_real: tuple[str, ...]
     """Lines that only the real one's text has."""
     only_reference: tuple[str, ...]
+    said: tuple[Said, Said]
+    """What the real one and the reference printed."""
 
     @property
     def same(self) -> bool:
@@ -82,7 +84,8 @@ def run_all(kind: str, home: Path) -> list[Said]:
         names = {"broker": found.broker}
 
         def run(case: Case) -> Said:
-            return driver.run([*(word.format(**names) for word in case.line.split()), "-n", found.namesrv])
+            words = [*(word.format(**names) for word in case.line.split()), "-n", found.namesrv]
+            return driver.run(["@endless", *words] if case.endless else words)
 
         said = [run(case) for case in FIRST]
         names |= _seed(driver)
@@ -117,6 +120,7 @@ def judge(real: Sequence[Said], reference: Sequence[Said]) -> list[Row]:
                 case.works(other),
                 tuple(line for line in theirs if line not in ours),
                 tuple(line for line in ours if line not in theirs),
+                (one, other),
             )
         )
     return rows
@@ -128,9 +132,11 @@ def complaints(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         case = row.case
         if row.real == bool(case.broken):
-            found.append(f"{case.line}: {'works' if row.real else 'does not work'} on the real one")
+            found.append(f"{case.line}: {'works' if row.real else 'does not work'} on the real one: {row.said[0]}")
         if row.real and row.reference == bool(case.lacks):
-            found.append(f"{case.line}: {'works' if row.reference else 'does not work'} on the reference")
+            found.append(
+                f"{case.line}: {'works' if row.reference else 'does not work'} on the reference: {row.said[1]}"
+            )
         if row.real and row.reference and not row.same and not case.differs:
             found.append(f"{case.line}: only real {row.only_real[:4]}, only reference {row.only_reference[:4]}")
     return found

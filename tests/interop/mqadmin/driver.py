@@ -43,8 +43,8 @@ class Driver:
 
 
 @contextmanager
-def admin(home: Path, limit_ms: int = 6000) -> Iterator[Driver]:
-    """Compile the driver and run it below ``home``; a command may take ``limit_ms``."""
+def admin(home: Path, endless_ms: int = 6000) -> Iterator[Driver]:
+    """Compile the driver and run it below ``home``; a command without end is stopped after ``endless_ms``."""
     libs = f"{jars(VERSION)}/*"
     home.mkdir(parents=True, exist_ok=True)
     subprocess.run(
@@ -57,7 +57,7 @@ def admin(home: Path, limit_ms: int = 6000) -> Iterator[Driver]:
     (home / "conf" / "logback_tools.xml").write_text('<configuration><root level="OFF"/></configuration>\n')
     options = [
         "-Djava.security.manager=allow",
-        f"-DlimitMs={limit_ms}",
+        f"-DendlessMs={endless_ms}",
         f"-Duser.home={home}",
         f"-Djava.io.tmpdir={home}",
     ]
