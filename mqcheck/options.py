@@ -64,7 +64,7 @@ SETTINGS: Final = (
         "number",
         None,
         "N",
-        "Scenarios running at once in one process (default: 3 for each core; 1 with apache:VERSION).",
+        "Scenarios running at once in one process (default: 3 for each core; 2 with apache:VERSION).",
     ),
 )
 """Every setting, in the order of the documentation."""

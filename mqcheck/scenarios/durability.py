@@ -30,6 +30,7 @@ async def _kill(world: World) -> None:
     places = [("broker-a", MessageQueue(topic, "broker-a", queue)) for queue in range(4)]
     async with traffic.load(topic, producers=2, rate_per_s=120):
         async with world.phase("load"):
+            await traffic.committed("billing", places)
             await traffic.flow(_offset_flush_ms(world) + world.profile.load_ms, acked=ACKED_BEFORE_CUT)
         await hurt(world, [Kill("broker-a")], world.profile.load_ms / 4)
         world.spawn(poll_offsets(await world.admin(), "billing", places), "offsets")

@@ -15,12 +15,15 @@ from typing import Any, Final
 
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.consumer import Consumer, Listener
-from mqcheck.rocketmq.models import Delivery, ListenerResult, Mode, Outgoing, SendOutcome
+from mqcheck.rocketmq.models import Delivery, ListenerResult, MessageQueue, Mode, Outgoing, SendOutcome
 from mqcheck.rocketmq.producer import Producer
 from mqcheck.scenarios.base import POLL_MS, World
 from mqcheck.targets.base import Victim
 from mqcheck.workloads.client_plan import ClientPlan
 from mqcheck.workloads.payloads import Payloads, pool
+
+ASK_MS: Final = 100
+"""How often a broker is asked for an offset that is awaited. Ours."""
 
 JITTER: Final = 0.5
 """A pause between two sends varies by so much of itself, so that producers do not march in step."""
@@ -230,6 +233,17 @@ class Traffic:
         await self.world.sleep_ms(ms)
         while self.ledger.acknowledged < wanted and loop.time() < began + self.world.profile.ready_ms / 1000:
             await self.world.sleep_ms(POLL_MS)
+
+    async def committed(self, group: str, queues: Sequence[tuple[str, MessageQueue]]) -> None:
+        """Until the group has committed an offset above 0 for each of these (node, queue); gives up as `flow` does.
+
+        What is counted from the first commit, such as a flush interval, must not begin before it.
+        """
+        loop, admin = asyncio.get_running_loop(), await self.world.admin()
+        deadline = loop.time() + self.world.profile.ready_ms / 1000
+        for node, queue in queues:
+            while not await admin.query_offset(node, group, queue.topic, queue.queue) and loop.time() < deadline:
+                await self.world.sleep_ms(ASK_MS)
 
     async def _produce(
         self, producer: Producer, payloads: Payloads, worker: str, pause_s: float, stop: asyncio.Event

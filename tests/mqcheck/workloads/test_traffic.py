@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from mqcheck.rocketmq.models import Outgoing, SendOutcome
-from mqcheck.workloads.traffic import Group, Ledger
+from mqcheck.rocketmq.models import MessageQueue, Outgoing, SendOutcome
+from mqcheck.workloads.traffic import ASK_MS, Group, Ledger, Traffic
 
 
 def acked(ledger: Ledger, message: int, broker: str = "broker-a", topic: str = "t", outcome: str = "ok") -> None:
@@ -115,3 +115,31 @@ def test_where_everything_was_acknowledged_no_broker_is_asked() -> None:
     ledger = Ledger()
     acked(ledger, 1)
     assert behind(group(ledger), Brokers({0: 5}, {})) == 0
+
+def world_that_commits(answers: list[int | None], slept: list[float]) -> Any:
+    async def query_offset(node: str, group: str, topic: str, queue: int) -> int | None:
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    async def admin() -> Any:
+        return SimpleNamespace(query_offset=query_offset)
+
+    async def sleep_ms(ms: float) -> None:
+        slept.append(ms)
+        await asyncio.sleep(0)
+
+    return SimpleNamespace(profile=SimpleNamespace(ready_ms=50), admin=admin, sleep_ms=sleep_ms)
+
+
+def test_committed_waits_for_an_offset_in_every_queue() -> None:
+    slept: list[float] = []
+    traffic = Traffic(world_that_commits([None, 0, 3, None, 7], slept))
+    queues = [("broker-a", MessageQueue("t", "broker-a", queue)) for queue in (0, 1)]
+    asyncio.run(traffic.committed("g", queues))
+    assert slept == [ASK_MS] * 3
+
+
+def test_committed_gives_up_so_that_the_judge_can_say_what_is_missing() -> None:
+    slept: list[float] = []
+    traffic = Traffic(world_that_commits([None], slept))
+    asyncio.run(traffic.committed("g", [("broker-a", MessageQueue("t", "broker-a", 0))]))
+    assert slept
