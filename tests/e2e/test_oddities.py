@@ -21,8 +21,8 @@ SHOWN = {
 """Legal oddity → scenario in which it shows, and the guarantee nearest to it."""
 
 SEEN = {
-    # Acknowledgements under SYNC_FLUSH wait for a sync that takes 40 ms, or for the rest of one that has begun. How many
-    # wait for a whole one depends on when they arrive; a busy machine only adds to their number.
+    # Acknowledgements under SYNC_FLUSH wait for a sync that takes 40 ms, or for the rest of one that has begun. How
+    # many wait for a whole one depends on when the sends arrive; a busy machine only adds to their number.
     "slow-flush": """
         SELECT count(*) >= 50 AND count(*) FILTER (WHERE returned - invoked >= 40e6) >= 10
         FROM attempts WHERE broker = 'broker-sync' AND outcome = 'ok'""",

@@ -1,6 +1,8 @@
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
@@ -60,15 +62,21 @@ abstract class Clients {
         }
     }
 
+    /** Sends so many and returns when they can be read: a real broker fills its queues a moment after it has answered. */
     static Set<String> send(DefaultMQProducer producer, String topic, String tag, int count) throws Exception {
         Set<String> bodies = new HashSet<>();
+        Map<MessageQueue, Long> last = new HashMap<>();
         for (int number = 0; number < count; number++) {
             String body = topic + "-" + tag + "-" + number;
             Message message = new Message(topic, tag, "k" + number, Harness.bytes(body));
             message.putUserProperty("a", String.valueOf(number));
             SendResult result = producer.send(message);
             Harness.same(SendStatus.SEND_OK, result.getSendStatus(), "status");
+            last.merge(result.getMessageQueue(), result.getQueueOffset(), Math::max);
             bodies.add(body);
+        }
+        for (Map.Entry<MessageQueue, Long> end : last.entrySet()) {
+            Harness.until("what was sent", 20, () -> producer.maxOffset(end.getKey()) > end.getValue());
         }
         return bodies;
     }

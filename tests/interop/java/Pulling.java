@@ -108,11 +108,12 @@ final class Pulling extends Clients {
         consumer.assign(List.of(queue));
         consumer.seek(queue, first + 4);
         List<String> got = new ArrayList<>();
+        // What a pull from before the seek brings may come too: the client forgets only what has arrived by then.
         Harness.until("from the sought offset on", 45, () -> {
             got.addAll(bodiesOf(consumer.poll(1000)));
-            return got.size() >= 6;
+            return got.contains("n9");
         });
-        Harness.same(sent.subList(4, 10), got, "in order");
+        Harness.same(sent.subList(4, 10), got.subList(got.lastIndexOf("n4"), got.size()), "in order");
         consumer.commitSync();
         Harness.until("the commit", 20, () -> consumer.committed(queue) == first + 10);
         consumer.shutdown();
