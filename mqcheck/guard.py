@@ -1,10 +1,10 @@
 """The guard: a small process that outlives the runner by just as long as it takes to clean up after it.
 
 `Guard` is the runner's end: it starts ``python -m mqcheck.guard`` in a session of its own, which Ctrl-C does not
-reach, and tells it through a pipe of every process group, mount and folder the run makes. When the pipe ends, for
-whatever reason (orderly close, crash, ``kill -9``), the guard continues and kills the groups, unmounts the mounts and
-removes the folders. A process is known by pid *and* start time, so that a recycled pid is never killed. Only the
-standard library is used here, so that the guard starts fast.
+reach, and tells it through a pipe of every process group, container, mount and folder the run makes. When the pipe
+ends, for whatever reason (orderly close, crash, ``kill -9``), the guard continues and kills the groups, removes the
+containers, unmounts the mounts and removes the folders. A process is known by pid *and* start time, so that a recycled
+pid is never killed. Only the standard library is used here, so that the guard starts fast.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+from mqcheck.containers import sweep
 from mqcheck.errors import HarnessError
 
 MARK_VARIABLE: Final = "MQCHECK_GUARD"
@@ -101,6 +102,11 @@ class Guard:
         """Of the guard process."""
         return self._process.pid
 
+    @property
+    def mark(self) -> str:
+        """What the run's processes carry in their environment, and its containers as the label `containers.LABEL`."""
+        return self._mark
+
     def environment(self) -> dict[str, str]:
         """The environment to start a process with, so that the guard can find it.
 
@@ -117,6 +123,14 @@ class Guard:
     def forget(self, pid: int) -> None:
         """The process has ended and was waited for."""
         self._tell({"do": "forget", "pid": pid})
+
+    def container(self, name: str, daemon: Path) -> None:
+        """Guard a container before it is made; `daemon` is the Unix socket of its Docker daemon."""
+        self._tell({"do": "container", "name": name, "daemon": str(daemon)})
+
+    def forget_container(self, name: str) -> None:
+        """The container is gone, or was never made."""
+        self._tell({"do": "forget-container", "name": name})
 
     def mount(self, path: Path) -> None:
         """Guard a mount point: unmounted before folders are removed."""
@@ -164,6 +178,8 @@ class Ward:
     """Value of MARK_VARIABLE in the environment of what the run started."""
     processes: dict[int, str | None] = field(default_factory=dict)
     """Pid → start time."""
+    containers: dict[str, Path] = field(default_factory=dict)
+    """Name → socket of its daemon. They are removed by label: only that they may be there is known."""
     mounts: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
 
@@ -177,6 +193,10 @@ class Ward:
             self.processes[told["pid"]] = told["start"]
         elif told["do"] == "forget":
             self.processes.pop(told["pid"], None)
+        elif told["do"] == "container":
+            self.containers[told["name"]] = Path(told["daemon"])
+        elif told["do"] == "forget-container":
+            self.containers.pop(told["name"], None)
         elif told["do"] == "release":
             path = Path(told["path"])
             self.mounts = [mount for mount in self.mounts if mount != path]
@@ -193,6 +213,8 @@ class Ward:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.01)
+        for daemon in set(self.containers.values()):
+            sweep(daemon, self.mark)
         for mount in self.mounts:
             _unmount(mount)
         for folder in self.folders:
