@@ -47,8 +47,8 @@ GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as 
 def run(context: typer.Context) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
 
-    Options: --target reference|apache:VERSION|exec:FILE, --rocketmq-home DIR, --profile quick|full, --seed N,
-    --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict,
+    Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE, --rocketmq-home DIR, --profile quick|full,
+    --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict,
     --concurrency N. Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest

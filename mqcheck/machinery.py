@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 """What a run imports beyond the bare package."""
-TARGET_KINDS: Final = ("apache:VERSION", "exec:FILE")
+TARGET_KINDS: Final = ("apache:VERSION", "docker:IMAGE", "exec:FILE")
 """Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
     {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
@@ -161,9 +161,13 @@ def choose_target(targets: Mapping[str, Target], name: str, rocketmq_home: Path 
         return targets[name]
     kind, _, rest = name.partition(":")
     if kind == "exec" and rest:
-        from mqcheck.targets.described import exec_target
+        from mqcheck.targets.docker import described_target
 
-        return exec_target(name, Path(rest))
+        return described_target(name, Path(rest))
+    if kind == "docker" and rest:
+        from mqcheck.targets.docker import docker_target
+
+        return docker_target(name, rest)
     if kind == "apache" and rest:
         from mqcheck.targets.apache import apache_target
 

@@ -39,8 +39,8 @@ SETTINGS: Final = (
         "text",
         "reference",
         "TARGET",
-        "What is judged: reference (default), apache:VERSION (such as 4.9.7), exec:FILE.toml (any broker), or "
-        "a target of a plugin.",
+        "What is judged: reference (default), apache:VERSION (such as 4.9.7), docker:IMAGE (an image of Apache "
+        "RocketMQ), exec:FILE.toml (any broker), or a target of a plugin.",
     ),
     Setting(
         "rocketmq_home",
@@ -64,7 +64,7 @@ SETTINGS: Final = (
         "number",
         None,
         "N",
-        "Scenarios running at once in one process (default: 3 for each core; 2 with apache:VERSION).",
+        "Scenarios running at once in one process (default: 3 for each core; 2 with apache:VERSION and docker:IMAGE).",
     ),
 )
 """Every setting, in the order of the documentation."""

@@ -33,7 +33,7 @@ class ApacheTarget(DescribedTarget):
         self._environ = environ
         self._jars: Path | None = jars_of_release(version, home) if home is not None else None
         java = java_program(environ)
-        found = read_description(_file(version), {"java": java, "classpath": f"{self._jars}/*"})
+        found = read_description(description_file(version), {"java": java, "classpath": f"{self._jars}/*"})
         super().__init__(name, dataclasses.replace(found, version=version))
 
     def prepare(self) -> None:
@@ -51,8 +51,8 @@ def apache_target(name: str, version: str, home: Path | None) -> ApacheTarget:
     return ApacheTarget(name, version, home, os.environ)
 
 
-def _file(version: str) -> Path:
-    """The description of the version's generation."""
+def description_file(version: str) -> Path:
+    """The description of the version's generation. Raises SettingsError."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
         raise SettingsError(f"{version!r} is no version of Apache RocketMQ: write apache:{TRIED[0]} or {TRIED[1]}")
     path = FILES / f"apache-{version.partition('.')[0]}.toml"

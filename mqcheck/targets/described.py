@@ -20,7 +20,7 @@ from mqcheck.targets.description import Description, RoleDescription, read_descr
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
 from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import NodeProcess, WatchedProcess
 from mqcheck.targets.ready import ask, lists
 
 ASK_SECONDS_MAX: Final = 1.0
@@ -63,13 +63,17 @@ class DescribedTarget:
                 f"{planted!r} can be planted in the reference alone, not in {self.name}: leave --mqcheck-sabotage and "
                 f"--mqcheck-odd out"
             )
-        cluster = DescribedCluster(opening, self.version, self.name, self.description)
+        cluster = self._cluster(opening)
         try:
             await cluster.start(deployment)
         except BaseException:
             await cluster.close()
             raise
         return cluster
+
+    def _cluster(self, opening: Opening) -> DescribedCluster:
+        """A cluster that is not started yet."""
+        return DescribedCluster(opening, self.version, self.name, self.description)
 
 
 def exec_target(name: str, path: Path) -> DescribedTarget:
@@ -86,14 +90,24 @@ class DescribedCluster(ProcessCluster):
         self.stops_at_end = description.stops_at_end
 
     def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> DescribedNode:
-        return DescribedNode(self._opening, self._guard, name, self._description, settings)
+        return self._node(name, settings)
 
     def _broker(
         self, name: str, broker: tuple[str, int], settings: Mapping[str, Setting], nameservers: Sequence[str]
     ) -> DescribedNode:
-        node = DescribedNode(self._opening, self._guard, name, self._description, settings, broker, nameservers)
+        node = self._node(name, settings, broker, nameservers)
         node.registers_at = tuple(each.address for each in self.nameservers())
         return node
+
+    def _node(
+        self,
+        name: str,
+        settings: Mapping[str, Setting],
+        broker: tuple[str, int] | None = None,
+        nameservers: Sequence[str] = (),
+    ) -> DescribedNode:
+        """A node that is not started yet."""
+        return DescribedNode(self._opening, self._guard, name, self._description, settings, broker, nameservers)
 
 
 class DescribedNode(ProcessNode):
@@ -168,6 +182,9 @@ class DescribedNode(ProcessNode):
                     words.append(fill(rule.argument, {"value": rule.told(value)}))
         return words
 
+    def _environment(self) -> dict[str, str]:
+        return {key: fill(text, self._values) for key, text in self._description.environment.items()}
+
     def _write_files(self) -> None:
         for folder in ("data", "logs"):
             Path(self._values[folder]).mkdir(parents=True, exist_ok=True)
@@ -176,10 +193,10 @@ class DescribedNode(ProcessNode):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(fill(file.text, self._values), encoding="utf-8")
 
-    def _spawn(self, log: Path, on_end: Callable[[int], None]) -> WatchedProcess:
+    def _spawn(self, log: Path, on_end: Callable[[int], None]) -> NodeProcess:
         self._write_files()
         command = self._command()
-        environment = {key: fill(text, self._values) for key, text in self._description.environment.items()}
+        environment = self._environment()
         try:
             return WatchedProcess(
                 command,
@@ -196,7 +213,7 @@ class DescribedNode(ProcessNode):
                 f"the first word of its command must be a program on PATH or a whole path"
             ) from error
 
-    async def _wait_ready(self, process: WatchedProcess) -> str | None:
+    async def _wait_ready(self, process: NodeProcess) -> str | None:
         ready = self._told.ready
         loop = asyncio.get_running_loop()
         deadline = loop.time() + ready.seconds

@@ -114,6 +114,8 @@ class Description:
 
     name: str
     version: str
+    image: str | None
+    """The Docker image that every node runs in; None: nodes are processes of this host."""
     here: Path
     """The folder that relative things are looked for in: the file's own."""
     capabilities: frozenset[str]
@@ -150,6 +152,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
         "format",
         "name",
         "version",
+        "image",
         "capabilities",
         "at_end",
         "at_once",
@@ -177,6 +180,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
     found = Description(
         name=top.take("name", str),
         version=top.take("version", str),
+        image=top.take("image", str, None),
         here=path.resolve().parent,
         capabilities=capabilities,
         stops_at_end=at_end == "stop",

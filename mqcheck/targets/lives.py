@@ -19,7 +19,7 @@ from typing import Any, Final
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard
 from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening, Role, Setting
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import NodeProcess
 from mqcheck.targets.settings import derived_settings
 
 STOP_SECONDS_MAX: Final = 10.0
@@ -49,7 +49,7 @@ class ProcessNode(ABC):
         self.settings: Mapping[str, str] = {}
         self._opening = opening
         self._guard = guard
-        self._process: WatchedProcess | None = None
+        self._process: NodeProcess | None = None
         self._is_ready = False
         self._row = 0
         self._how: str | None = None
@@ -95,7 +95,7 @@ class ProcessNode(ABC):
         """Ask it to end and wait; a node that does not, or ends with an error, raises NodeError (and is killed)."""
         process = self._ending("stop")
         process.signal(self.stop_signal)
-        process.signal(signal.SIGCONT)
+        await process.resume()
         asked = self.stop_signal.name
         if not await process.wait(self.stop_seconds):
             await process.kill()
@@ -113,7 +113,7 @@ class ProcessNode(ABC):
 
     async def resume(self) -> None:
         """SIGCONT."""
-        self._alive().signal(signal.SIGCONT)
+        await self._alive().resume()
 
     async def power_cut(self, rng: random.Random, *, torn: bool) -> Mapping[str, object]:
         """Nobody knows what this process has synced: raises FaultError."""
@@ -131,11 +131,11 @@ class ProcessNode(ABC):
         self._release()
 
     @abstractmethod
-    def _spawn(self, log: Path, on_end: Any) -> WatchedProcess:
+    def _spawn(self, log: Path, on_end: Any) -> NodeProcess:
         """Start the process; `on_end` is to be called with its exit status."""
 
     @abstractmethod
-    async def _wait_ready(self, process: WatchedProcess) -> str | None:
+    async def _wait_ready(self, process: NodeProcess) -> str | None:
         """Return when it is ready, address and settings known; its version. Raises NodeError, the process ended."""
 
     @abstractmethod
@@ -157,13 +157,13 @@ class ProcessNode(ABC):
         self._opening.recorder.end("nodes", self._row, ended=self._now(), how=self._how or "crash", exit_code=code)
         self._died(code)
 
-    def _ending(self, how: str) -> WatchedProcess:
+    def _ending(self, how: str) -> NodeProcess:
         process = self._alive()
         self._how = how
         self._opening.recorder.end("nodes", self._row, ending=self._now())
         return process
 
-    def _alive(self) -> WatchedProcess:
+    def _alive(self) -> NodeProcess:
         if self._process is None or self._process.ended:
             raise NodeError(f"{self.name} is not running; start it first")
         return self._process

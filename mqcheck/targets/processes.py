@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Protocol
 
 from mqcheck.errors import NodeError
 from mqcheck.guard import Guard, group_states, process_state
@@ -30,6 +30,49 @@ GROUP_POLL_SECONDS: Final = 0.01
 
 LOG_TAIL_BYTES: Final = 2_000
 """How much of a log an error message shows. Ours."""
+
+
+class NodeProcess(Protocol):
+    """One life of a node, whatever keeps it alive: a process group of this host, or a container."""
+
+    @property
+    def pid(self) -> int | None:
+        """Of its first process, on this host; None while it is not known."""
+        ...
+
+    @property
+    def ended(self) -> bool:
+        """True once its end was seen."""
+        ...
+
+    @property
+    def exit_code(self) -> int | None:
+        """Its status; None before its end."""
+        ...
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal without waiting for its effect; nothing happens when it has ended."""
+        ...
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for its end; False when it takes longer."""
+        ...
+
+    async def kill(self) -> None:
+        """End it at once, paused or not, and wait."""
+        ...
+
+    async def pause(self) -> None:
+        """Freeze it; returns when it stands still. Raises NodeError."""
+        ...
+
+    async def resume(self) -> None:
+        """Let it go on; nothing happens when it is not paused."""
+        ...
+
+    def log_tail(self) -> str:
+        """The end of its log, for an error message."""
+        ...
 
 
 class WatchedProcess:
@@ -63,7 +106,7 @@ class WatchedProcess:
         self._guard = guard
         self._ended = asyncio.Event()
         self.log = log
-        self.exit_code: int | None = None
+        self._exit_code: int | None = None
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab", buffering=0)
         try:
@@ -94,13 +137,18 @@ class WatchedProcess:
         return self._ended.is_set()
 
     @property
+    def exit_code(self) -> int | None:
+        """As the kernel has it, negative for a signal; None before its end."""
+        return self._exit_code
+
+    @property
     def stdin(self) -> IO[bytes] | None:
         """Its standard input where `stdin` was a pipe."""
         return self._process.stdin
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the whole group; nothing happens when it has ended."""
-        if self.exit_code is None:
+        if self._exit_code is None:
             try:
                 os.killpg(self.pid, number)
             except (ProcessLookupError, PermissionError):
@@ -128,6 +176,10 @@ class WatchedProcess:
             await asyncio.sleep(PAUSE_POLL_SECONDS)
         raise NodeError(f"process {self.pid} does not stand still {PAUSE_SECONDS_MAX} s after SIGSTOP")
 
+    async def resume(self) -> None:
+        """SIGCONT: it goes on at once."""
+        self.signal(signal.SIGCONT)
+
     def log_tail(self) -> str:
         """The end of its log, for an error message."""
         return self.log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace").strip() or "(its log is empty)"
@@ -153,7 +205,7 @@ class WatchedProcess:
             pass  # the loop was closed: nobody is left to tell
 
     def _reap(self, code: int) -> None:
-        self.exit_code = code
+        self._exit_code = code
         if self._process.stdin is not None:
             try:
                 self._process.stdin.close()

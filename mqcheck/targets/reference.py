@@ -24,7 +24,7 @@ from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Settin
 from mqcheck.targets.control import ControlChannel
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.ports import HeldPorts
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import NodeProcess, WatchedProcess
 
 READY_SECONDS_MAX: Final = 30.0
 """How long a node may take until its ready line; a second is usual. Ours."""
@@ -152,7 +152,7 @@ class ReferenceNode(ProcessNode):
             command += [option, name] if name else []
         return [*command, "--control", str(control.their_fd)]
 
-    async def _wait_ready(self, process: WatchedProcess) -> str | None:
+    async def _wait_ready(self, process: NodeProcess) -> str | None:
         assert self._ready is not None  # noqa: S101 - every life has one
         try:
             line = await asyncio.wait_for(self._ready, READY_SECONDS_MAX)

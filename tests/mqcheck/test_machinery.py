@@ -64,7 +64,7 @@ def test_targets_are_named() -> None:
         machinery.choose_target(targets, "kafka")
     with pytest.raises(SettingsError, match=r"none\.toml: No such file"):
         machinery.choose_target(targets, "exec:/none.toml")
-    with pytest.raises(SettingsError, match=r"'exec:'; there are reference, apache:VERSION, exec:FILE"):
+    with pytest.raises(SettingsError, match=r"'exec:'; there are reference, apache:VERSION, docker:IMAGE, exec:FILE"):
         machinery.choose_target(targets, "exec:")
 
 
