@@ -12,12 +12,13 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from mqcheck.containers import LABEL
 from mqcheck.errors import MissingToolError, NodeError, SettingsError
@@ -31,6 +32,12 @@ CALL_SECONDS_MAX: Final = 60
 
 LOG_MEGABYTES_MAX: Final = 64
 """How much of a container's output the daemon keeps while it runs. Ours; all of it goes to the scenario's logs."""
+
+UNPAUSE_SECONDS_MAX: Final = 5.0
+"""How long the daemon may take to know what it has paused. Ours."""
+
+UNPAUSE_POLL_SECONDS: Final = 0.01
+"""How often it is asked. Ours."""
 
 REFUSED: Final = 125
 """Exit status of a container that the daemon did not start, as `docker run` has it."""
@@ -76,6 +83,7 @@ def connect(environ: Mapping[str, str]) -> Daemon:
     try:
         import docker
         import requests
+        import urllib3
     except ImportError as error:
         raise MissingToolError(
             f'containers need the Docker SDK, and it cannot be imported ({error}): pip install "mqcheck[docker]"'
@@ -87,7 +95,7 @@ def connect(environ: Mapping[str, str]) -> Daemon:
             f"of a daemon that runs here, such as {DEFAULT_HOST}"
         )
     path = Path(host.removeprefix("unix://"))
-    errors = (docker.errors.DockerException, requests.RequestException, OSError)
+    errors = (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
     try:
         path.stat()  # the SDK leaves a socket open when there is nothing to connect to
         client = docker.DockerClient(base_url=host, version="auto", timeout=CALL_SECONDS_MAX)
@@ -132,7 +140,9 @@ class ContainerProcess:
         self._ended = asyncio.Event()
         self._removed = asyncio.Event()
         self._begun = threading.Event()
+        self._made: Any = None
         self._container: Any = None
+        """The one that was made, once it was started too."""
         self._paused = False
         self._exit_code: int | None = None
         self.pid: int | None = None
@@ -186,18 +196,33 @@ class ContainerProcess:
         """Let it go on; nothing happens when it is not paused. Raises NodeError."""
         if not self._paused:
             return
-        error = await self._ask(lambda container: container.unpause())
+        error = await self._ask(self._unpause)
         if error is not None and not self.ended:
             raise NodeError(f"container {self._spec.name} cannot go on: {error}")
         self._paused = False
 
     async def removed(self) -> None:
-        """Wait until the daemon has removed it, which it does soon after its end."""
+        """Wait until the daemon was told to remove it, soon after its end, and has done so or failed."""
         await self._removed.wait()
 
     def log_tail(self) -> str:
         """The end of its output, for an error message."""
         return self.log.read_bytes()[-LOG_TAIL_BYTES:].decode("utf-8", "replace").strip() or "(its log is empty)"
+
+    def _unpause(self, container: Any) -> None:
+        """A signal makes a paused container go on by itself, and the daemon knows of that a moment later."""
+        deadline = time.monotonic() + UNPAUSE_SECONDS_MAX
+        while True:
+            try:
+                container.unpause()
+            except self._daemon.errors:
+                container.reload()
+                if container.status == "paused" and time.monotonic() < deadline:
+                    time.sleep(UNPAUSE_POLL_SECONDS)
+                    continue
+                if container.status == "paused":
+                    raise
+            return
 
     async def _ask(self, deed: Callable[[Any], object]) -> Exception | None:
         """Carry it out once the container was started and what was asked before is done; what went wrong."""
@@ -218,27 +243,38 @@ class ContainerProcess:
     def _watch(self) -> None:
         """The thread: make it, start it, keep its output, wait for the end, remove it."""
         code = REFUSED
-        container = None
         try:
-            container = _made(self._daemon.client, self._spec, self._guard.mark)
-            container.start()
-            self._container = container
-            container.reload()
-            self.pid = container.attrs["State"]["Pid"] or None
-            self._begun.set()
-            _keep(container.logs(stream=True, follow=True), self._log)
-            code = container.wait()["StatusCode"]
+            code = self._live()
         except self._daemon.errors as error:
             if not self._begun.is_set():
                 self.refusal = str(error)
             self._log.write(f"mqcheck: the Docker daemon failed: {error}\n".encode())
+        finally:
+            self._begun.set()
+            self._log.close()
+            self._call(self._reap, code)
+            self._call(self._gone, self._remove())
+
+    def _live(self) -> int:
+        """Its life, seen from the daemon; its exit status."""
+        made = self._made = _made(self._daemon.client, self._spec, self._guard.mark)
+        made.start()
+        made.reload()
+        self.pid = made.attrs["State"]["Pid"] or None
+        self._container = made
         self._begun.set()
-        self._log.close()
-        self._call(self._reap, code)
-        if container is not None:
-            with suppress(*self._daemon.errors):
-                container.remove(v=True, force=True)
-        self._call(self._gone)
+        for chunk in made.logs(stream=True, follow=True):
+            self._log.write(chunk)
+        return int(made.wait()["StatusCode"])
+
+    def _remove(self) -> bool:
+        """Whether the daemon surely has it no more."""
+        try:
+            if self._made is not None:
+                self._made.remove(v=True, force=True)
+        except self._daemon.errors:
+            return False
+        return self._made is not None
 
     def _call(self, callback: Callable[..., None], *arguments: object) -> None:
         with suppress(RuntimeError):  # the loop was closed: nobody is left to tell
@@ -250,8 +286,10 @@ class ContainerProcess:
         self._ended.set()
         self._on_end(code)
 
-    def _gone(self) -> None:
-        self._guard.forget_container(self._spec.name)
+    def _gone(self, surely: bool) -> None:
+        """A container that the daemon may still have, or may still make, is left to the guard."""
+        if surely:
+            self._guard.forget_container(self._spec.name)
         self._removed.set()
 
 
@@ -270,8 +308,3 @@ def _made(client: Any, spec: ContainerSpec, mark: str) -> Any:
         working_dir=str(spec.folders[0]),
         log_config={"Type": "json-file", "Config": {"max-size": f"{LOG_MEGABYTES_MAX}m"}},
     )
-
-
-def _keep(chunks: Any, log: IO[bytes]) -> None:
-    for chunk in chunks:
-        log.write(chunk)

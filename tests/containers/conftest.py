@@ -32,9 +32,11 @@ def daemon() -> Iterator[Daemon]:
     pytest.importorskip("docker", reason='needs the Docker SDK: pip install "mqcheck[docker]"')
     if os.environ.get("DOCKER_HOST") or _answers(Path(DEFAULT_HOST.removeprefix("unix://"))):
         try:
-            yield connect(os.environ)
+            found = connect(os.environ)
         except UserError as error:
             pytest.skip(str(error))
+        yield found
+        found.client.close()
         return
     program = shutil.which("dockerd")
     if program is None or os.geteuid() != 0:
@@ -53,7 +55,9 @@ def daemon() -> Iterator[Daemon]:
         _wait(process, folder)
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", f"unix://{folder}/socket")
-            yield connect(os.environ)
+            found = connect(os.environ)
+            yield found
+            found.client.close()
     finally:
         if process is not None:
             process.terminate()
