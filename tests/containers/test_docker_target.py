@@ -130,7 +130,7 @@ def test_a_description_names_its_image(daemon: Daemon, image: str, opening: Open
 
 def of_runs(daemon: Daemon) -> list[str]:
     """Ids of all containers that any run made."""
-    return [one.id for one in daemon.client.containers.list(all=True, filters={"label": LABEL})]
+    return [one["Id"] for one in daemon.client.api.containers(all=True, filters={"label": LABEL})]
 
 
 def started(image: str, folder: Path) -> subprocess.Popen[str]:
