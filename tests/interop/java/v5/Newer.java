@@ -14,6 +14,7 @@ import org.apache.rocketmq.client.producer.SendStatus;
 import org.apache.rocketmq.common.compression.CompressionType;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageExt;
+import org.apache.rocketmq.common.message.MessageQueue;
 
 /** What only 5.x clients have. */
 final class Newer extends Clients {
@@ -51,11 +52,19 @@ final class Newer extends Clients {
             consumer.start();
             consumers.add(consumer);
         }
-        Harness.until("both take part", 60, () -> {
-            send(producer, topic, Harness.fresh("B"), 8);
-            Thread.sleep(500);
-            return members.stream().noneMatch(member -> member.messages.isEmpty());
-        });
+        try {
+            Harness.until("both take part", 60, () -> {
+                send(producer, topic, Harness.fresh("B"), 8);
+                Thread.sleep(500);
+                return members.stream().noneMatch(member -> member.messages.isEmpty());
+            });
+        } catch (AssertionError late) {
+            Administering.admin(admin -> Harness.check(false, late.getMessage() + ": they got "
+                + members.stream().map(member -> member.messages.size()).toList() + ", own "
+                + consumers.stream().map(one -> one.getDefaultMQPushConsumerImpl().getRebalanceImpl()
+                    .getProcessQueueTable().keySet().stream().map(MessageQueue::getQueueId).toList()).toList()
+                + ", the broker knows " + admin.examineConsumerConnectionInfo(group).getConnectionSet().size()));
+        }
         Set<String> other = send(producer, later, "C", 8);
         for (DefaultMQPushConsumer consumer : consumers) {
             consumer.subscribe(later, "*");
