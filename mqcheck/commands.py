@@ -29,6 +29,7 @@ First steps:
   mqcheck show dur-ack-kill                     what is promised, who says so, how it is judged
   mqcheck run --target apache:4.9.7             judge real Apache RocketMQ (needs Java)
   mqcheck run --target exec:my-broker.toml      judge any broker, described by a file (docs/targets.md)
+  mqcheck matrix reference apache:4.9.7         judge several targets, and put them side by side (docs/matrix.md)
 
 \b
 Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothing selected,
@@ -40,6 +41,16 @@ app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_ma
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, its history/, or one history in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what report.json would hold.")]
 SpecFolders = Annotated[list[Path] | None, typer.Option("--specs", metavar="DIR", help="More guarantees; repeatable.")]
+Targets = Annotated[
+    list[str] | None, typer.Argument(metavar="TARGET", help="As for run: reference, apache:VERSION, exec:FILE.")
+]
+MatrixFolder = Annotated[
+    Path, typer.Option(metavar="DIR", help="Where the page goes, and a run's folder for each target.")
+]
+Finished = Annotated[
+    list[Path] | None,
+    typer.Option("--from", metavar="DIR…", help="Folders of finished runs: nothing is run. Repeatable."),
+]
 GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as `mqcheck list` prints it.")]
 
 
@@ -75,6 +86,45 @@ def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None) -> i
     for line in [*(verdict_line(verdict, everything) for verdict in bad), *totals(report), conditions(report)]:
         print(line)
     return status
+
+
+@app.command("matrix")
+def matrix(
+    targets: Targets = None,
+    report: MatrixFolder = Path(".mqcheck/matrix"),
+    finished: Finished = None,
+    profile: Annotated[str | None, typer.Option(metavar="quick|full", help="Times of all runs.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Plan of all runs (default: drawn once).")] = None,
+    select: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="As for run; repeatable.")] = None,
+    processes: Annotated[str | None, typer.Option("-n", metavar="N", help="Processes of each run.")] = None,
+    specs: SpecFolders = None,
+    rocketmq_home: Annotated[Path | None, typer.Option(metavar="DIR", help="As for run.")] = None,
+    concurrency: Annotated[int | None, typer.Option(metavar="N", help="As for run.")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Let broken SHOULD promises fail too.")] = False,
+) -> int:
+    """Run the suite on several targets and put their verdicts side by side.
+
+    \b
+      mqcheck matrix reference apache:4.9.7 apache:5.4.0 --report DIR
+      mqcheck matrix reference exec:my-broker.toml --select 'dur-*' --seed 7
+      mqcheck matrix --from .mqcheck/latest /elsewhere/run
+
+    The targets are run one after the other with the same profile, seed and selection, each in a process of its own:
+    one that fails leaves the others. Ctrl-C ends the run that is on and makes the page of what there is.
+
+    DIR gets matrix.html (one file; open it), matrix.json and matrix.md: a row for each guarantee, a cell for each
+    target, what differs first; every cell is a verdict or the reason why there is none, and leads to the evidence in
+    DIR/<target>/report.html. --from makes them of runs that were made earlier, and takes what follows as such too.
+
+    Exit status: 1 if any target broke a promise, else 7 if any run failed, else 6 if anything is undecided, else 0.
+    """
+    from mqcheck.matrix import make
+
+    options: dict[str, Any] = {"profile": profile, "seed": seed, "select": select, "-n": processes, "specs": specs}
+    options |= {"rocketmq_home": rocketmq_home, "concurrency": concurrency, "strict": strict}
+    made = make(targets or [], finished or [], report, options, plugin_arguments())
+    print(made.told())
+    return made.status
 
 
 @app.command("list")
@@ -168,7 +218,7 @@ def plugin_arguments() -> list[str]:
 
 def judge_again(folder: Path, specs: Sequence[Path]) -> tuple[dict[str, Any], int]:
     """The report of a recorded run and the exit status it gives. Raises HistoryError and SpecsError."""
-    from mqcheck.report.summary import History, histories_in, make_report, read_plan, run_of
+    from mqcheck.report.summary import History, failures_of, histories_in, make_report, read_plan, run_of
     from mqcheck.specs import load_specs
 
     loaded = load_specs(specs)
@@ -178,22 +228,6 @@ def judge_again(folder: Path, specs: Sequence[Path]) -> tuple[dict[str, Any], in
     histories = [History(plan, outcome) for plan, outcome in zip(plans, outcomes, strict=True)]
     report = make_report(histories, loaded, run_of(plans))
     return report, exits.status(exits.HELD, failures_of(report))
-
-
-def failures_of(report: Mapping[str, Any]) -> list[str]:
-    """What of a report fails: broken and undecided MUST promises, aimed at or not."""
-    from mqcheck.judge.verdicts import HARNESS_ERROR
-
-    levels = {line["id"]: line["level"] for line in report["guarantees"]}
-    failures = []
-    for verdict in report["verdicts"]:
-        if levels[verdict["guarantee"]] != "MUST":
-            continue
-        if verdict["verdict"] == "inconclusive" and verdict["aimed"]:
-            failures.append(exits.HARNESS if verdict["reason"].startswith(HARNESS_ERROR) else "inconclusive")
-        elif verdict["verdict"] == "violated":
-            failures.append("violated")
-    return failures
 
 
 async def _judge_all(

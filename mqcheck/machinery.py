@@ -74,9 +74,14 @@ def require_kit() -> None:
 def new_run(settings: Settings, base: Path) -> Run:
     """A fresh identity: the seed given or drawn, the folder given or ``base/.mqcheck/<id>``. Makes nothing."""
     now = datetime.now(UTC)
-    seed = settings.seed if settings.seed is not None else secrets.randbelow(SEED_MAX + 1)
+    seed = settings.seed if settings.seed is not None else draw_seed()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     return Run(run_id, settings.report or base / ".mqcheck" / run_id, seed, now.isoformat(timespec="seconds"))
+
+
+def draw_seed() -> int:
+    """A seed for a run whose user has no opinion."""
+    return secrets.randbelow(SEED_MAX + 1)
 
 
 def prepare_folder(run: Run, base: Path) -> None:

@@ -9,13 +9,16 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, NOT_EXERCISED, VIOLATED, WORST_FIRST
 from mqcheck.report.sections import Section
 from mqcheck.report.summary import NS_PER_MS, conditions, headline
 from mqcheck.report.terminal import totals
 from mqcheck.specs import Guarantee
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MARKS: Final = {
     HELD: ("held", "✓"),
@@ -34,17 +37,7 @@ CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 def render(report: Mapping[str, Any], guarantees: Iterable[Guarantee], sections: Sequence[Section] = ()) -> str:
     """The page as text. Called once per run and by ``mqcheck check``."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["plain"] = plain
-    page = environment.get_template("report.html.j2").render(
+    page = template("report.html.j2").render(
         report=report,
         run=report["run"],
         headline=headline(report),
@@ -58,6 +51,27 @@ def render(report: Mapping[str, Any], guarantees: Iterable[Guarantee], sections:
         sections=sections,
     )
     return page + "\n"
+
+
+def anchor(guarantee: str) -> str:
+    """Where in report.html the evidence of a guarantee is: inside its card, so that browsers open it on arrival."""
+    return f"see-{guarantee}"
+
+
+def template(name: str) -> Template:
+    """A template of this folder: everything escaped, nothing undefined passes."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = plain
+    environment.filters["anchor"] = anchor
+    return environment.get_template(name)
 
 
 def plain(value: object) -> str:

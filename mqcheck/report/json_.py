@@ -1,4 +1,4 @@
-"""report.json as text, and the JSON Schema that describes it."""
+"""report.json and matrix.json as text, and the JSON Schemas that describe them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def dump(report: Mapping[str, Any]) -> str:
     return SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of report.json, shipped in the package."""
-    text = (Path(__file__).parent / "report.schema.json").read_text(encoding="utf-8")
+def schema(name: str = "report") -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of report.json, or of matrix.json, shipped in the package."""
+    text = (Path(__file__).parent / f"{name}.schema.json").read_text(encoding="utf-8")
     data: dict[str, Any] = json.loads(text)
     return data

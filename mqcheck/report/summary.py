@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from mqcheck import exits
 from mqcheck.errors import HistoryError, StreamError
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
@@ -100,7 +101,7 @@ def make_report(
 
 def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Counts of guarantees by verdict: brokers' and NameServers' promises only, harness errors apart."""
-    counts = Counter(_counted_as(line) for line in lines if line["subject"] != "client" and line["verdict"] is not None)
+    counts = Counter(counted_as(line) for line in lines if line["subject"] != "client" and line["verdict"] is not None)
     return {
         key: counts[key]
         for key in ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
@@ -121,6 +122,20 @@ def merge_attempts(verdicts: Sequence[Verdict]) -> list[Verdict]:
             worst = Verdict.from_dict({**worst.as_dict(), "reason": reason})
         merged.append(worst)
     return merged
+
+
+def failures_of(report: Mapping[str, Any]) -> list[str]:
+    """What of a report fails, as ``exits.status`` wants it: broken and undecided MUST promises, aimed at or not."""
+    levels = {line["id"]: line["level"] for line in report["guarantees"]}
+    failures = []
+    for verdict in report["verdicts"]:
+        if levels[verdict["guarantee"]] != "MUST":
+            continue
+        if verdict["verdict"] == INCONCLUSIVE and verdict["aimed"]:
+            failures.append(exits.HARNESS if verdict["reason"].startswith(HARNESS_ERROR) else INCONCLUSIVE)
+        elif verdict["verdict"] == VIOLATED:
+            failures.append(VIOLATED)
+    return failures
 
 
 def run_of(plans: Sequence[Mapping[str, Any]], **values: Any) -> dict[str, Any]:
@@ -242,7 +257,8 @@ def _reason(verdict: str | None, worst: Verdict | None, pairs: Sequence[Verdict]
     return worst.reason
 
 
-def _counted_as(line: Mapping[str, Any]) -> str:
+def counted_as(line: Mapping[str, Any]) -> str:
+    """The key of ``summary`` that a line counts under."""
     if line["verdict"] == INCONCLUSIVE and line["reason"].startswith(HARNESS_ERROR):
         return "harness_error"
     names = {NOT_APPLICABLE: "not_applicable", NOT_EXERCISED: "not_exercised"}
@@ -286,7 +302,7 @@ def _clipped(text: str) -> str:
 def headline(report: Mapping[str, Any]) -> str:
     """``MUST: held 61, violated 2, inconclusive 0, not tested 30 (why)``: broker and NameServer promises only."""
     lines = [line for line in report["guarantees"] if line["level"] == "MUST" and line["subject"] != "client"]
-    counts = Counter(_counted_as(line) for line in lines)
+    counts = Counter(counted_as(line) for line in lines)
     untested = counts["not_applicable"] + counts["not_exercised"]
     parts = [f"{word} {counts[word]}" for word in (HELD, VIOLATED, INCONCLUSIVE)]
     if counts["harness_error"]:

@@ -30,7 +30,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in ("mqcheck run", "mqcheck check", "mqcheck show dur-ack-kill", "Exit status", "config"):
         assert part in text
-    for command in ("run", "check", "list", "show", "config"):
+    for command in ("run", "matrix", "check", "list", "show", "config"):
         assert main([command, "--help"]) == 0
         assert len(capsys.readouterr().out) > 150
 
@@ -42,6 +42,8 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         (["show"], "GUARANTEE"),
         (["show", "dur-ack-kil"], "near: dur-ack-kill"),
         (["check", "/nowhere"], "holds no history"),
+        (["matrix"], "name targets to run, or finished runs with --from DIR"),
+        (["matrix", "--from", "/nowhere"], "holds no report.json"),
     ],
 )
 def test_misuse_is_told_and_has_status_4(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
