@@ -14,6 +14,7 @@ import pytest
 
 from mqcheck.exits import HARNESS
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, VIOLATED, Verdict
+from mqcheck.known import KnownViolations
 from mqcheck.plan import EVERYTHING_ELSE, PREFIX, Pair, Planned
 from mqcheck.report.junit import with_property
 from mqcheck.report.outcomes import Outcome
@@ -31,19 +32,26 @@ class Suite(pytest.Collector):
 
     planned: Sequence[Planned]
     wait: Callable[[Pair, int], Outcome]
+    known: KnownViolations
+    strict: bool
 
     @classmethod
     def build(
-        cls, session: pytest.Session, planned: Sequence[Planned], wait: Callable[[Pair, int], Outcome], strict: bool
+        cls,
+        session: pytest.Session,
+        planned: Sequence[Planned],
+        wait: Callable[[Pair, int], Outcome],
+        *,
+        strict: bool,
+        known: KnownViolations,
     ) -> Suite:
         """The suite below pytest's session. ``wait(pair, attempt)`` blocks until the scenario is judged."""
         suite: Suite = cls.from_parent(session, name=PREFIX, nodeid=PREFIX)
         suite.planned = planned
         suite.wait = wait
         suite.strict = strict
+        suite.known = known
         return suite
-
-    strict: bool = False
 
     def collect(self) -> Iterator[pytest.Collector]:
         """One collector for each scenario."""
@@ -95,7 +103,11 @@ class VerdictItem(pytest.Item):
         self._property("verdict", verdict)
         if verdict == NOT_APPLICABLE:
             pytest.skip(text)
-        if text:
+        excused = excuse(self.pair, outcome, self.suite.known, strict=self.suite.strict)
+        if excused:
+            self._property("known", excused)
+            pytest.xfail(excused)  # under --runxfail this does nothing
+        if text := text or no_longer(self.pair, outcome, self.suite.known):
             raise VerdictError(text)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
@@ -129,6 +141,27 @@ def judgement(pair: Pair, outcome: Outcome, *, strict: bool) -> tuple[str, str]:
         return verdict.verdict, ""
     name = HARNESS if verdict.harness_error else verdict.verdict
     return name, describe(verdict, outcome.folder) if counts(pair.level, strict=strict) else ""
+
+
+def excuse(pair: Pair, outcome: Outcome, known: KnownViolations, *, strict: bool) -> str:
+    """Why an item's violation is no news; empty when there is none, or it is."""
+    if pair.guarantee == EVERYTHING_ELSE:
+        broken = [each for each in outcome.verdicts if not each.aimed and each.verdict == VIOLATED]
+    else:
+        broken = [each for each in [outcome.of(pair.guarantee)] if each is not None and each.verdict == VIOLATED]
+    entries = [(verdict, known.of(pair.scenario, verdict.guarantee)) for verdict in broken]
+    if any(entry is None and counts(verdict.level, strict=strict) for verdict, entry in entries):
+        return ""
+    return "; ".join(entry.told() for _, entry in entries if entry is not None)
+
+
+def no_longer(pair: Pair, outcome: Outcome, known: KnownViolations) -> str:
+    """What to do about an item that is known to be violated and held; empty when it is not, or may hold."""
+    verdict = outcome.of(pair.guarantee)
+    entry = known.of(pair.scenario, pair.guarantee)
+    if verdict is None or entry is None or entry.sometimes or verdict.verdict != HELD:
+        return ""
+    return f"{entry.gone()}\n  history: {outcome.folder}"
 
 
 def counts(level: str, *, strict: bool) -> bool:

@@ -40,6 +40,12 @@ app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_ma
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, its history/, or one history in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what report.json would hold.")]
+Known = Annotated[
+    str | None,
+    typer.Option(
+        "--known", metavar="FILE|none", help="Known violations (default: the project's own of apache:VERSION)."
+    ),
+]
 SpecFolders = Annotated[list[Path] | None, typer.Option("--specs", metavar="DIR", help="More guarantees; repeatable.")]
 Targets = Annotated[
     list[str] | None, typer.Argument(metavar="TARGET", help="As for run: reference, apache:VERSION, exec:FILE.")
@@ -59,8 +65,8 @@ def run(context: typer.Context) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
 
     Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE, --rocketmq-home DIR, --profile quick|full,
-    --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable), --strict,
-    --concurrency N. Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
+    --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable),
+    --known FILE|none, --strict, --concurrency N. Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 
@@ -68,7 +74,7 @@ def run(context: typer.Context) -> int:
 
 
 @app.command("check")
-def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None) -> int:
+def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None, known: Known = None) -> int:
     """Judge a recorded run again: a run's folder, its history/, or one history in it.
 
     Reads nothing but the history. Prints the summary, or with --json what report.json would hold.
@@ -77,13 +83,14 @@ def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None) -> i
     from mqcheck.report.summary import conditions
     from mqcheck.report.terminal import totals, verdict_line, worth_a_line
 
-    report, status = judge_again(folder, specs or [])
+    report, status = judge_again(folder, specs or [], known)
     if as_json:
         sys.stdout.write(dump(report))
         return status
     bad = [verdict for verdict in report["verdicts"] if worth_a_line(verdict)]
     everything = {(verdict["scenario"], verdict["guarantee"]) for verdict in report["verdicts"]}
-    for line in [*(verdict_line(verdict, everything) for verdict in bad), *totals(report), conditions(report)]:
+    gone = [each["told"] for each in report["known_gone"]]
+    for line in [*(verdict_line(verdict, everything) for verdict in bad), *gone, *totals(report), conditions(report)]:
         print(line)
     return status
 
@@ -98,6 +105,7 @@ def matrix(
     select: Annotated[list[str] | None, typer.Option(metavar="GLOB", help="As for run; repeatable.")] = None,
     processes: Annotated[str | None, typer.Option("-n", metavar="N", help="Processes of each run.")] = None,
     specs: SpecFolders = None,
+    known: Known = None,
     rocketmq_home: Annotated[Path | None, typer.Option(metavar="DIR", help="As for run.")] = None,
     concurrency: Annotated[int | None, typer.Option(metavar="N", help="As for run.")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Let broken SHOULD promises fail too.")] = False,
@@ -121,7 +129,7 @@ def matrix(
     from mqcheck.matrix import make
 
     options: dict[str, Any] = {"profile": profile, "seed": seed, "select": select, "-n": processes, "specs": specs}
-    options |= {"rocketmq_home": rocketmq_home, "concurrency": concurrency, "strict": strict}
+    options |= {"known": known, "rocketmq_home": rocketmq_home, "concurrency": concurrency, "strict": strict}
     made = make(targets or [], finished or [], report, options, plugin_arguments())
     print(made.told())
     return made.status
@@ -216,8 +224,9 @@ def plugin_arguments() -> list[str]:
     return [] if installed else ["-p", "mqcheck.plugin"]
 
 
-def judge_again(folder: Path, specs: Sequence[Path]) -> tuple[dict[str, Any], int]:
+def judge_again(folder: Path, specs: Sequence[Path], known: str | None = None) -> tuple[dict[str, Any], int]:
     """The report of a recorded run and the exit status it gives. Raises HistoryError and SpecsError."""
+    from mqcheck.known import load_known
     from mqcheck.report.summary import History, failures_of, histories_in, make_report, read_plan, run_of
     from mqcheck.specs import load_specs
 
@@ -226,7 +235,8 @@ def judge_again(folder: Path, specs: Sequence[Path]) -> tuple[dict[str, Any], in
     plans = [read_plan(each) for each in folders]
     outcomes = asyncio.run(_judge_all(folders, plans, specs))
     histories = [History(plan, outcome) for plan, outcome in zip(plans, outcomes, strict=True)]
-    report = make_report(histories, loaded, run_of(plans))
+    run = run_of(plans)
+    report = make_report(histories, loaded, run, load_known(known, run["target"], run["target_version"], loaded))
     return report, exits.status(exits.HELD, failures_of(report))
 
 

@@ -18,6 +18,7 @@ import pytest
 from mqcheck import exits, machinery
 from mqcheck.collection import Suite, VerdictError, VerdictItem
 from mqcheck.errors import HarnessError, UserError
+from mqcheck.known import NOTHING, load_known
 from mqcheck.plan import Pair, Planned, keep_ids, scenario_of
 from mqcheck.report.outcomes import Outcome, read_outcome
 from mqcheck.scheduler import ScenarioScheduling
@@ -44,6 +45,7 @@ class Conformance:
         self.report: dict[str, Any] | None = None
         self.failures: dict[str, str] = {}
         self._kit: machinery.Kit | None = None
+        self._known = NOTHING
         self._added_faults: tuple[str, ...] = ()
         self._session: KitSession | None = None
         self._finished: SimpleQueue[Outcome] = SimpleQueue()
@@ -73,7 +75,9 @@ class Conformance:
                 target = machinery.choose_target(
                     machinery.known_targets(found), self.settings.target, self.settings.rocketmq_home
                 )
-                self._kit = machinery.load(self.settings, self.run, target)
+                kit = machinery.load(self.settings, self.run, target)
+                self._known = load_known(self.settings.known, self.settings.target, kit.target_version, kit.specs)
+                self._kit = kit
             except UserError as error:
                 raise pytest.UsageError(str(error)) from error
         return self._kit
@@ -117,7 +121,8 @@ class Conformance:
         """Put the suite beside what the session collects."""
         report = yield
         if isinstance(collector, pytest.Session) and report.passed:
-            suite = Suite.build(collector, self.planned(), self.wait, self.settings.strict)
+            planned = self.planned()
+            suite = Suite.build(collector, planned, self.wait, strict=self.settings.strict, known=self._known)
             report.result = [*report.result, suite]
         return report
 
@@ -220,8 +225,10 @@ class Conformance:
             if report.failed:
                 self.failures[report.nodeid] = exits.OTHER_FAILURE
         elif report.failed:
-            known = verdict in (exits.HARNESS, "violated", "inconclusive")
-            self.failures.setdefault(report.nodeid, str(verdict) if known else exits.HARNESS)
+            # What held and fails nevertheless is a known violation that no longer shows.
+            told = exits.OTHER_FAILURE if verdict == "held" else verdict
+            usual = told in (exits.HARNESS, exits.OTHER_FAILURE, "violated", "inconclusive")
+            self.failures.setdefault(report.nodeid, str(told) if usual else exits.HARNESS)
         elif str(report.outcome) == "rerun" and verdict == "violated":
             self.failures[report.nodeid] = "violated"
 
@@ -237,7 +244,9 @@ class Conformance:
             for section in found
         ]
         try:
-            self.report = write_reports(self.run.folder, self.kit().specs, run=self._told(), sections=sections)
+            self.report = write_reports(
+                self.run.folder, self.kit().specs, run=self._told(), sections=sections, known=self._known
+            )
         except Exception as error:  # the verdicts must reach the terminal and the exit status all the same
             self.failures["report"] = exits.HARNESS
             self._write(f"mqcheck: the report could not be written: {error}")

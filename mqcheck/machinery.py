@@ -232,6 +232,8 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
         words.append(f"--mqcheck-sabotage {settings.sabotage}")
     if settings.odd:
         words.append(f"--mqcheck-odd {settings.odd}")
+    if settings.known is not None:
+        words.append(f"--mqcheck-known {shlex.quote(settings.known)}")
     words.extend(f"--mqcheck-specs {shlex.quote(str(folder))}" for folder in settings.specs)
     return " ".join([*words, f"--mqcheck-select {shlex.quote(scenario)}"])
 

@@ -27,11 +27,12 @@ from typing import IO, Any, Final
 from mqcheck import exits, machinery
 from mqcheck.errors import HistoryError, MqcheckError, SettingsError
 from mqcheck.guard import Guard
+from mqcheck.known import load_known
 from mqcheck.report import write_reports
 from mqcheck.report.matrix import Column, make_matrix, read_report
 from mqcheck.report.matrix_page import OWN_FILES, headline, write_matrix
 from mqcheck.report.outcomes import VERDICTS_FILE
-from mqcheck.report.summary import relative
+from mqcheck.report.summary import read_plan, relative
 from mqcheck.specs import Specs, load_specs
 
 LINE: Final = "mqcheck: "
@@ -85,7 +86,9 @@ def make(
     machinery.require_kit()
     seed = options["seed"] if options["seed"] is not None else machinery.draw_seed()
     with terminal() as show:
-        return run_matrix(targets, folder, pytest_words({**options, "seed": seed}, plugin), specs, show)
+        return run_matrix(
+            targets, folder, pytest_words({**options, "seed": seed}, plugin), specs, show, options["known"]
+        )
 
 
 def run_matrix(
@@ -94,6 +97,7 @@ def run_matrix(
     command: Callable[[str, Path], Sequence[str]],
     specs: Specs,
     show: Show,
+    known: str | None = None,
 ) -> Matrix:
     """Run the suite on each target and write the matrix into ``folder``.
 
@@ -108,7 +112,7 @@ def run_matrix(
             if interrupts.count:
                 columns.append(Column(target, folder / name, None, trouble="not run: interrupted before its turn"))
                 continue
-            child = _Child(target, folder / name, folder / f"{name}.log", show, interrupts)
+            child = _Child(target, folder / name, folder / f"{name}.log", known, show, interrupts)
             columns.append(child.run(command(target, folder / name), guard, specs))
         return finish(columns, folder, specs, interrupted=bool(interrupts.count))
 
@@ -203,7 +207,10 @@ class _Interrupts:
 class _Child:
     """One target's run: a process in a group of its own, which Ctrl-C reaches through us alone."""
 
-    def __init__(self, target: str, folder: Path, log: Path, show: Show, interrupts: _Interrupts) -> None:
+    def __init__(
+        self, target: str, folder: Path, log: Path, known: str | None, show: Show, interrupts: _Interrupts
+    ) -> None:
+        self._known = known
         self._target = target
         self._folder = folder
         self._log = log
@@ -277,7 +284,7 @@ class _Child:
             report = read_report(self._folder)
             if report is None and any((self._folder / "history").glob(f"*/{VERDICTS_FILE}")):
                 # The run was ended before its report: what it had judged counts.
-                report = write_reports(self._folder, specs, run={"target": self._target})
+                report = self._made_up_for(specs)
         except (ValueError, OSError, MqcheckError) as error:
             trouble = f"its report cannot be used: {error}"
         if self._interrupts.count:
@@ -289,6 +296,12 @@ class _Child:
         if trouble:
             self._say(trouble)
         return Column(self._target, self._folder, report, round(self._seconds(), 3), status, trouble, self._log)
+
+    def _made_up_for(self, specs: Specs) -> dict[str, Any]:
+        """The report that the run did not live to write."""
+        first = read_plan(next((self._folder / "history").glob(f"*/{VERDICTS_FILE}")).parent)
+        known = load_known(self._known, self._target, first["target_version"], specs)
+        return write_reports(self._folder, specs, run={"target": self._target}, known=known)
 
     def _last_words(self) -> str:
         """The line that says most: pytest's own error, or the last."""

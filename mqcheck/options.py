@@ -58,6 +58,13 @@ SETTINGS: Final = (
     Setting("sabotage", "text", None, "NAME", "Start a broker that breaks one promise on purpose (reference target)."),
     Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
     Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
+    Setting(
+        "known",
+        "text",
+        None,
+        "FILE|none",
+        "Known violations of the target, which do not fail the run (default: the project's own for apache:VERSION).",
+    ),
     Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
     Setting(
         "concurrency",

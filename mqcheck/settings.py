@@ -48,6 +48,8 @@ class Settings:
     sabotage: str | None
     odd: str | None
     specs: tuple[Path, ...]
+    known: str | None
+    """A file of known violations as a whole path, or ``none``; None: the project's own, where there is one."""
     strict: bool
     concurrency: int | None
     """None: three for each core."""
@@ -96,6 +98,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         sabotage=value["sabotage"],
         odd=value["odd"],
         specs=tuple(start("specs") / folder for folder in value["specs"]),
+        known=_known(value["known"], start("known")),
         strict=value["strict"],
         concurrency=value["concurrency"],
     )
@@ -105,6 +108,11 @@ def _whole(target: str, folder: Path) -> str:
     """``exec:FILE`` with its file as a whole path; other names as they are."""
     kind, _, file = target.partition(":")
     return f"{kind}:{folder / file}" if kind == "exec" and file else target
+
+
+def _known(value: str | None, folder: Path) -> str | None:
+    """A file of known violations as a whole path; ``none`` and nothing as they are."""
+    return value if value in (None, "none") else str(folder / str(value))
 
 
 def table_of(folder: Path) -> Mapping[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
-PROPERTIES: Final = ("level", "guarantee", "scenario", "verdict")
-"""In the order they are written, on each case of the conformance suite."""
+PROPERTIES: Final = ("level", "guarantee", "scenario", "verdict", "known")
+"""In the order they are written, on each case of the conformance suite; ``known`` on known violations alone."""
 
 
 def with_property(properties: list[tuple[str, object]], name: str, value: str) -> list[tuple[str, object]]:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from mqcheck import exits
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, NOT_EXERCISED, VIOLATED, WORST_FIRST
 from mqcheck.report.html import anchor
-from mqcheck.report.summary import counted_as, failures_of, file_system_model
+from mqcheck.report.summary import count_known, counted_as, failures_of, file_system_model
 from mqcheck.specs import Guarantee
 
 FORMAT: Final = 1
@@ -153,6 +153,7 @@ def _column(column: Column, title: str, folder: Path) -> dict[str, Any]:
         "levels": {level: _counts(report, level) for level in LEVELS},
         "status": column.status,
         "trouble": column.trouble,
+        "gone": [gone["told"] for gone in report.get("known_gone", ())] if report else [],
         "report": link(column.folder / "report.html", folder) if report else None,
         "log": link(column.log, folder) if column.log is not None and column.log.is_file() else None,
     }
@@ -162,7 +163,7 @@ def _counts(report: Mapping[str, Any] | None, level: str) -> dict[str, int]:
     """Brokers' and NameServers' promises of one level by verdict, those that are violated as known counted again."""
     lines = [line for line in report["guarantees"] if line["level"] == level] if report else []
     counts = Counter(counted_as(line) for line in lines if line["subject"] != "client")
-    return {name.replace(" ", "_"): counts[name] for name in COUNTED}
+    return {**{name: counts[name] for name in COUNTED}, "known": count_known(lines)}
 
 
 def _cell(line: Mapping[str, Any], column: Column, aiming: Sequence[str], folder: Path) -> dict[str, Any]:
@@ -173,6 +174,7 @@ def _cell(line: Mapping[str, Any], column: Column, aiming: Sequence[str], folder
         "exercised": line["exercised"],
         "scenarios": line["scenarios"],
         "reason": _why(line, pairs, aiming),
+        "known": [pair["known"] for pair in pairs if "known" in pair] if line.get("known") else [],
         "link": f"{link(column.folder / 'report.html', folder)}#{anchor(line['id'])}",
     }
 

@@ -58,6 +58,8 @@ def tally(counts: Mapping[str, int]) -> str:
     """``held 40, violated 1, not tested 3``; words without a count are left out."""
     untested = sum(counts[name] for name in UNTESTED)
     parts = [f"{name.replace('_', ' ')} {counts[name]}" for name in COUNTED if counts[name] and name not in UNTESTED]
+    if counts["known"]:
+        parts = [f"{part} ({counts['known']} known)" if part.startswith(VIOLATED) else part for part in parts]
     parts += [f"not tested {untested}"] if untested else []
     return ", ".join(parts) or "none"
 
@@ -92,6 +94,8 @@ def _summary(matrix: Mapping[str, Any]) -> Iterator[str]:
     yield _line(["time", *(f"{column['seconds']:.0f} s" for column in columns)])
     yield _line(["largest process", *(f"{column['peak_rss_bytes'] / 1048576:.0f} MiB" for column in columns)])
     yield _line(["file-system model", *(_md(column["file_system_model"] or "?") for column in columns)])
+    if any(column["gone"] for column in columns):
+        yield _line(["to be removed", *(_md("; ".join(column["gone"])) for column in columns)])
     if any(column["trouble"] for column in columns):
         yield _line(["trouble", *(_md(column["trouble"]) for column in columns)])
 
@@ -100,9 +104,10 @@ def _md_cell(cell: Mapping[str, Any] | None, notes: dict[str, int]) -> str:
     if cell is None:
         return "not run"
     sign, word = MARKS[cell["verdict"]][1], cell["verdict"] or f"not promised, seen {cell['exercised']} times"
-    note = ""
+    note = " known" if cell["known"] else ""
     if cell["reason"] and cell["verdict"] not in (None, HELD):
-        note = f" ({notes.setdefault(cell['reason'], len(notes) + 1)})"
+        told = "; ".join([cell["reason"], *(f"known: {known['what']} ({known['see']})" for known in cell["known"])])
+        note += f" ({notes.setdefault(told, len(notes) + 1)})"
     bold = "**" if cell["verdict"] == VIOLATED else ""
     return f"{bold}[{sign} {word}]({cell['link']}){bold}{note}"
 

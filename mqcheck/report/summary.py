@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -29,6 +29,7 @@ from mqcheck.judge.verdicts import (
     WORST_FIRST,
     Verdict,
 )
+from mqcheck.known import NOTHING, KnownViolations
 from mqcheck.report.outcomes import Outcome
 from mqcheck.specs import Guarantee
 
@@ -81,31 +82,49 @@ def histories_in(folder: Path) -> list[Path]:
 
 
 def make_report(
-    histories: Sequence[History], guarantees: Iterable[Guarantee], run: Mapping[str, Any]
+    histories: Sequence[History],
+    guarantees: Iterable[Guarantee],
+    run: Mapping[str, Any],
+    violations: KnownViolations = NOTHING,
 ) -> dict[str, Any]:
-    """The whole of report.json. ``run`` is its key ``run``; ``run_of`` makes it."""
+    """The whole of report.json. ``run`` is its key ``run``; ``run_of`` makes it. ``violations`` are known ones."""
     pairs = merge_attempts([verdict for history in histories for verdict in history.outcome.verdicts])
     known = {guarantee.id: guarantee for guarantee in guarantees}
-    lines = [
-        _guarantee(known.get(name), name, pairs) for name in dict.fromkeys([*known, *(v.guarantee for v in pairs)])
-    ]
+    verdicts = [_verdict(verdict, violations) for verdict in pairs]
+    news = {each["guarantee"] for each in verdicts if each["verdict"] == VIOLATED and "known" not in each}
+    names = dict.fromkeys([*known, *(pair.guarantee for pair in pairs)])
+    lines = [_guarantee(known.get(name), name, pairs, news) for name in names]
     return {
         "format": FORMAT,
         "run": dict(run),
         "summary": summarise(lines),
         "guarantees": lines,
-        "verdicts": [_verdict(verdict) for verdict in pairs],
+        "known_gone": known_gone(pairs, violations),
+        "verdicts": verdicts,
         "scenarios": [scenario_entry(history) for history in histories],
     }
 
 
-def summarise(lines: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+def summarise(lines: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Counts of guarantees by verdict: brokers' and NameServers' promises only, harness errors apart."""
     counts = Counter(counted_as(line) for line in lines if line["subject"] != "client" and line["verdict"] is not None)
-    return {
-        key: counts[key]
-        for key in ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
-    }
+    keys = ("held", "violated", "inconclusive", "not_applicable", "not_exercised", "harness_error")
+    return {**{key: counts[key] for key in keys}, "known": count_known(lines)}
+
+
+def count_known(lines: Iterable[Mapping[str, Any]]) -> int:
+    """How many brokers' and NameServers' promises are violated as is known, and in no other way."""
+    return sum(bool(line.get("known")) for line in lines if line["subject"] != "client")
+
+
+def known_gone(pairs: Iterable[Verdict], violations: KnownViolations) -> list[dict[str, Any]]:
+    """Known violations whose pair was aimed at and held: their entries must go."""
+    found = []
+    for pair in pairs:
+        entry = violations.of(pair.scenario, pair.guarantee)
+        if entry is not None and pair.aimed and pair.verdict == HELD and not entry.sometimes:
+            found.append({"guarantee": pair.guarantee, "scenario": pair.scenario, "told": entry.gone()})
+    return found
 
 
 def merge_attempts(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -125,15 +144,18 @@ def merge_attempts(verdicts: Sequence[Verdict]) -> list[Verdict]:
 
 
 def failures_of(report: Mapping[str, Any]) -> list[str]:
-    """What of a report fails, as ``exits.status`` wants it: broken and undecided MUST promises, aimed at or not."""
+    """What of a report fails, as ``exits.status`` wants it: broken and undecided MUST promises, aimed at or not.
+
+    A known violation does not, and one that no longer shows does.
+    """
     levels = {line["id"]: line["level"] for line in report["guarantees"]}
-    failures = []
+    failures = [exits.OTHER_FAILURE for _ in report.get("known_gone", ())]
     for verdict in report["verdicts"]:
         if levels[verdict["guarantee"]] != "MUST":
             continue
         if verdict["verdict"] == INCONCLUSIVE and verdict["aimed"]:
             failures.append(exits.HARNESS if verdict["reason"].startswith(HARNESS_ERROR) else INCONCLUSIVE)
-        elif verdict["verdict"] == VIOLATED:
+        elif verdict["verdict"] == VIOLATED and "known" not in verdict:
             failures.append(VIOLATED)
     return failures
 
@@ -229,7 +251,9 @@ def _fault(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _guarantee(guarantee: Guarantee | None, name: str, pairs: Sequence[Verdict]) -> dict[str, Any]:
+def _guarantee(
+    guarantee: Guarantee | None, name: str, pairs: Sequence[Verdict], news: Container[str]
+) -> dict[str, Any]:
     mine = [verdict for verdict in pairs if verdict.guarantee == name]
     promised = guarantee is None or guarantee.promised
     worst = min(mine, key=lambda verdict: WORST_FIRST.index(verdict.verdict), default=None)
@@ -240,6 +264,7 @@ def _guarantee(guarantee: Guarantee | None, name: str, pairs: Sequence[Verdict])
         "subject": guarantee.subject if guarantee else mine[0].subject,
         "level": guarantee.level if guarantee else mine[0].level,
         "verdict": verdict,
+        "known": verdict == VIOLATED and name not in news,
         "exercised": exercised,
         "scenarios": [each.scenario for each in mine if each.verdict not in (NOT_EXERCISED, NOT_APPLICABLE)],
         "reason": _reason(verdict, worst, mine, exercised),
@@ -266,7 +291,7 @@ def counted_as(line: Mapping[str, Any]) -> str:
     return names.get(verdict, verdict)
 
 
-def _verdict(verdict: Verdict) -> dict[str, Any]:
+def _verdict(verdict: Verdict, violations: KnownViolations) -> dict[str, Any]:
     keys = (
         "guarantee",
         "scenario",
@@ -281,7 +306,9 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "replay",
     )
     data = verdict.as_dict()
-    return {key: list(data[key]) if key == "evidence" else data[key] for key in keys}
+    found = {key: list(data[key]) if key == "evidence" else data[key] for key in keys}
+    entry = violations.of(verdict.scenario, verdict.guarantee) if verdict.verdict == VIOLATED else None
+    return found if entry is None else {**found, "known": entry.as_dict()}
 
 
 def not_tested(lines: Iterable[Mapping[str, Any]]) -> str:
@@ -304,7 +331,8 @@ def headline(report: Mapping[str, Any]) -> str:
     lines = [line for line in report["guarantees"] if line["level"] == "MUST" and line["subject"] != "client"]
     counts = Counter(counted_as(line) for line in lines)
     untested = counts["not_applicable"] + counts["not_exercised"]
-    parts = [f"{word} {counts[word]}" for word in (HELD, VIOLATED, INCONCLUSIVE)]
+    known = f" ({count} known)" if (count := count_known(lines)) else ""
+    parts = [f"held {counts[HELD]}", f"violated {counts[VIOLATED]}{known}", f"inconclusive {counts[INCONCLUSIVE]}"]
     if counts["harness_error"]:
         parts.append(f"harness error {counts['harness_error']}")
     parts.append(f"not tested {untested}" + (f" ({not_tested(lines)})" if untested else ""))

@@ -14,6 +14,7 @@ from mqcheck.report.summary import conditions, headline, relative
 LINES_MAX: Final = 40
 """Verdicts listed by name in the summary; ours: the rest is counted, the report has all."""
 COLOURS: Final = {VIOLATED: "red", INCONCLUSIVE: "yellow"}
+KNOWN_COLOUR: Final = "yellow"
 
 
 def progress_line(outcome: Outcome) -> str:
@@ -31,7 +32,10 @@ def print_summary(terminal: Any, report: Mapping[str, Any], folder: Path, *, sel
     bad = [verdict for verdict in report["verdicts"] if worth_a_line(verdict)]
     bad.sort(key=lambda verdict: WORST_FIRST.index(verdict["verdict"]))
     for verdict in bad[:LINES_MAX]:
-        terminal.write_line(verdict_line(verdict, selected), **{COLOURS[verdict["verdict"]]: True})
+        colour = KNOWN_COLOUR if "known" in verdict else COLOURS[verdict["verdict"]]
+        terminal.write_line(verdict_line(verdict, selected), **{colour: True})
+    for gone in report["known_gone"]:
+        terminal.write_line(f"{gone['told']}, held in {gone['scenario']}", red=True)
     if len(bad) > LINES_MAX:
         terminal.write_line(f"… and {len(bad) - LINES_MAX} more, in the report")
     for text in totals(report):
@@ -52,6 +56,9 @@ def verdict_line(verdict: Mapping[str, Any], selected: set[tuple[str, str]]) -> 
     outside = "" if pair in selected or else_selected else " (not selected: does not change the exit status)"
     evidence = f", {verdict['evidence_total']} row(s) of evidence" if verdict["evidence_total"] else ""
     reason = f": {verdict['reason']}" if verdict["reason"] else ""
+    if "known" in verdict:
+        known = verdict["known"]
+        return f"violated mqcheck::{pair[0]}::{pair[1]}, known: {known['what']} ({known['see']}){evidence}{reason}"
     return f"{verdict['verdict']} mqcheck::{pair[0]}::{pair[1]}{evidence}{reason}{outside}"
 
 

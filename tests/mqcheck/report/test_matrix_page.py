@@ -93,11 +93,13 @@ def test_markdown_has_a_row_for_each_guarantee_and_notes_below(matrix: dict[str,
 
 
 def test_a_tally_leaves_out_what_did_not_happen() -> None:
-    none = dict.fromkeys(("held", "violated", "inconclusive", "harness_error", "not_applicable", "not_exercised"), 0)
+    words = ("held", "violated", "inconclusive", "harness_error", "not_applicable", "not_exercised", "known")
+    none = dict.fromkeys(words, 0)
     assert tally(none) == "none"
     assert tally({**none, "held": 3, "not_applicable": 1, "not_exercised": 2, "harness_error": 1}) == (
         "held 3, harness error 1, not tested 3"
     )
+    assert tally({**none, "violated": 3, "known": 2}) == "violated 3 (2 known)"
 
 
 def test_three_files_are_written_whole(matrix: dict[str, Any], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ def test_summary_counts_guarantees_without_clients_and_harness_errors_apart(repo
         "not_applicable": 1,
         "not_exercised": 0,
         "harness_error": 1,
+        "known": 0,
     }
 
 
