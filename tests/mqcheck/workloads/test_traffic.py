@@ -116,6 +116,7 @@ def test_where_everything_was_acknowledged_no_broker_is_asked() -> None:
     acked(ledger, 1)
     assert behind(group(ledger), Brokers({0: 5}, {})) == 0
 
+
 def world_that_commits(answers: list[int | None], slept: list[float]) -> Any:
     async def query_offset(node: str, group: str, topic: str, queue: int) -> int | None:
         return answers.pop(0) if len(answers) > 1 else answers[0]
