@@ -26,6 +26,8 @@ First steps:
   mqcheck run                                   judge the reference broker (about a minute)
   mqcheck run --select 'dur-*' --seed 7         only what concerns durability, with a plan that can be repeated
   mqcheck check .mqcheck/latest                 judge the recorded run again
+  mqcheck repro .mqcheck/latest power-cut dur-ack-power-sf --out DIR
+                                                a violation as a folder for whoever can mend it
   mqcheck show dur-ack-kill                     what is promised, who says so, how it is judged
   mqcheck run --target apache:4.9.7             judge real Apache RocketMQ (needs Java)
   mqcheck run --target exec:my-broker.toml      judge any broker, described by a file (docs/targets.md)
@@ -133,6 +135,29 @@ def matrix(
     made = make(targets or [], finished or [], report, options, plugin_arguments())
     print(made.told())
     return made.status
+
+
+@app.command("repro")
+def repro(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN-FOLDER", help="A run's folder, as for check.")],
+    scenario: Annotated[str, typer.Argument(metavar="SCENARIO", help="One of its scenarios.")],
+    guarantee: GuaranteeId,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
+    specs: SpecFolders = None,
+) -> int:
+    """Write a folder about one violation that a maintainer can use without this kit.
+
+    \b
+      mqcheck repro .mqcheck/latest power-cut dur-ack-power-sf --out lost-after-power-cut
+
+    In it: README.md (what was promised, what happened, how to see it by hand), the plan, the nodes' configuration, the
+    operations that matter (at most 20) and the faults with their times, the logs around them, and the query.
+    """
+    from mqcheck.repro import make_repro
+
+    told = make_repro(run_folder, scenario, guarantee, out, specs or [])
+    print(f"{told}: {out / 'README.md'}")
+    return exits.HELD
 
 
 @app.command("list")

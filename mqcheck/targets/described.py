@@ -185,18 +185,24 @@ class DescribedNode(ProcessNode):
     def _environment(self) -> dict[str, str]:
         return {key: fill(text, self._values) for key, text in self._description.environment.items()}
 
-    def _write_files(self) -> None:
+    def _write_files(self) -> dict[str, str]:
+        """Its files, by their path below its folder."""
         for folder in ("data", "logs"):
             Path(self._values[folder]).mkdir(parents=True, exist_ok=True)
+        written = {}
         for file in self._told.files:
-            path = self._folder / fill(file.path, {"name": self.name})
+            name, text = fill(file.path, {"name": self.name}), fill(file.text, self._values)
+            path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fill(file.text, self._values), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
+            written[name] = text
+        return written
 
     def _spawn(self, log: Path, on_end: Callable[[int], None]) -> NodeProcess:
-        self._write_files()
+        files = self._write_files()
         command = self._command()
         environment = self._environment()
+        self._keep_configuration(command, environment, files)
         try:
             return WatchedProcess(
                 command,

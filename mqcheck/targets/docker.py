@@ -112,12 +112,14 @@ class DockerNode(DescribedNode):
         self._lives = lives
 
     def _spawn(self, log: Path, on_end: Callable[[int], None]) -> NodeProcess:
-        self._write_files()
+        files = self._write_files()
+        command, environment = self._command(), self._environment()
+        self._keep_configuration(command, environment, files)
         spec = ContainerSpec(
             name=f"mqcheck-{self._guard.mark[:12]}-{next(_serial)}-{self.name}-{self.life}",
             image=self._image,
-            command=self._command(),
-            environment=self._environment(),
+            command=command,
+            environment=environment,
             folders=[Path(self._values[key]) for key in ("folder", "logs")],
         )
         life = ContainerProcess(self._daemon, spec, log=log, guard=self._guard, on_end=on_end)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import shlex
 import shutil
 import signal
 from abc import ABC, abstractmethod
@@ -21,6 +22,12 @@ from mqcheck.guard import Guard
 from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening, Role, Setting
 from mqcheck.targets.processes import NodeProcess
 from mqcheck.targets.settings import derived_settings
+
+CONFIGURATION: Final = "configuration"
+"""Folder of a history that keeps what each node was started with: its files as written, and `COMMAND`."""
+
+COMMAND: Final = "command.txt"
+"""The command of a node's last life, as a shell would take it; variables added to the environment stand before it."""
 
 STOP_SECONDS_MAX: Final = 10.0
 """How long a clean stop may take. Ours."""
@@ -151,6 +158,17 @@ class ProcessNode(ABC):
         if self.broker is not None and self.broker_id is not None:
             ha_address = f"{self.address.rpartition(':')[0]}:{ha_port}"
             await self._opening.network.add_broker(self.name, self.broker, self.broker_id, self.address, ha_address)
+
+    def _keep_configuration(
+        self, command: Sequence[str], environment: Mapping[str, str], files: Mapping[str, str]
+    ) -> None:
+        """Keep what this life is started with: the node's folder is removed at the end. `files`: text by path."""
+        variables = [f"{key}={shlex.quote(value)}" for key, value in environment.items()]
+        texts = {**files, COMMAND: " ".join([*variables, shlex.join(command)]) + "\n"}
+        for name, text in texts.items():
+            path = self._opening.folder / CONFIGURATION / self.name / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
 
     def _reaped(self, code: int) -> None:
         """Nobody having asked for its end makes it a crash."""

@@ -130,8 +130,10 @@ class ReferenceNode(ProcessNode):
         self._counts = {}
         self._ready = asyncio.get_running_loop().create_future()
         control = self._control = ControlChannel()
+        command = self._command(control)
+        self._keep_configuration(command, {}, {})
         process = WatchedProcess(
-            self._command(control),
+            command,
             log=log,
             guard=self._guard,
             on_line=self._heard,

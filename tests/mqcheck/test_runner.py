@@ -144,7 +144,7 @@ def test_a_run_leaves_a_history_and_nothing_else(rig: Rig) -> None:
         "g-2.1.jsonl",
         "kit.0.jsonl",
     ]
-    assert sorted(path.name for path in rig.folder.iterdir()) == ["events", "logs", "plan.json"]
+    assert sorted(path.name for path in rig.folder.iterdir()) == ["configuration", "events", "logs", "plan.json"]
     assert rig.running() == []
 
 

@@ -79,6 +79,9 @@ def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening) -> N
     assert config["nameserver-1", "expiry_ms"] == "120000"
     assert not (opening.folder / "nodes").exists()
     assert (opening.folder / "logs" / "broker-a.2.log").is_file()
+    kept = opening.folder / "configuration" / "broker-a"
+    assert "brokerName = broker-a" in (kept / "broker.conf").read_text()
+    assert (kept / "command.txt").read_text().rstrip().endswith("broker.conf -preference.registerPeriodMs=1000")
 
 
 def test_a_start_script_and_what_it_starts_are_one_node(opening: Opening, tmp_path: Path) -> None:

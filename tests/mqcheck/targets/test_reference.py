@@ -80,6 +80,8 @@ def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening) -> N
         "nameserver-1.0.log",
     ]
     assert not (opening.folder / "nodes").exists()
+    command = (opening.folder / "configuration" / "broker-a" / "command.txt").read_text()
+    assert "-p flushDiskType=SYNC_FLUSH" in command
 
 
 def test_an_end_that_nobody_asked_for_is_a_crash(opening: Opening) -> None:
