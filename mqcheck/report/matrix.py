@@ -217,14 +217,19 @@ def _group(level: str, verdicts: Sequence[str]) -> str:
     return BROKEN if set(verdicts) & {VIOLATED, INCONCLUSIVE} else SAME
 
 
-def _ordered(rows: Iterable[Mapping[str, Any]], group: str) -> list[Mapping[str, Any]]:
-    """Worst first; where decided verdicts differ before where one target was not put to the test; promises last."""
+def clash(row: Mapping[str, Any]) -> bool:
+    """Whether two targets were put to the test and have different verdicts."""
+    verdicts = {cell["verdict"] for cell in row["cells"] if cell is not None}
+    return row["group"] == DIFFERENT and len(verdicts & set(DECIDED)) > 1
 
-    def rank(row: Mapping[str, Any]) -> tuple[bool, int, int]:
+
+def _ordered(rows: Iterable[Mapping[str, Any]], group: str) -> list[Mapping[str, Any]]:
+    """Different verdicts before what only some targets were put to; brokers' promises before clients'; worst first."""
+
+    def rank(row: Mapping[str, Any]) -> tuple[bool, bool, int]:
         verdicts = [cell["verdict"] for cell in row["cells"] if cell is not None and cell["verdict"] is not None]
-        decided = {verdict for verdict in verdicts if verdict in DECIDED}
         worst = min((WORST_FIRST.index(verdict) for verdict in verdicts), default=len(WORST_FIRST))
-        return row["subject"] == "client", worst, -len(decided)
+        return not clash(row), row["subject"] == "client", worst
 
     mine = [row for row in rows if row["group"] == group]
     return mine if group == SAME else sorted(mine, key=rank)

@@ -14,7 +14,7 @@ from typing import Any, Final
 from mqcheck.judge.verdicts import HELD, VIOLATED
 from mqcheck.report.html import MARKS, plain, template
 from mqcheck.report.json_ import dump
-from mqcheck.report.matrix import COUNTED, GROUPS, LEVELS
+from mqcheck.report.matrix import BROKEN, COUNTED, DIFFERENT, GROUPS, LEVELS, clash
 
 REASON_CHARACTERS_MAX: Final = 220
 """Of a reason in a cell of the page; ours: the report behind the link has it whole."""
@@ -37,6 +37,7 @@ def render(matrix: Mapping[str, Any]) -> str:
         matrix=matrix,
         columns=matrix["columns"],
         headline=headline(matrix),
+        unlike=unlike(matrix),
         parts=[(group, title, list(_areas(matrix, group))) for group, title in GROUPS.items()],
         marks=MARKS,
         cut=_cut,
@@ -46,12 +47,22 @@ def render(matrix: Mapping[str, Any]) -> str:
 
 
 def headline(matrix: Mapping[str, Any]) -> str:
-    """``2 targets, 50 guarantees: 3 differ, 1 violated or undecided alike, 46 the same``."""
+    """``2 targets, 50 guarantees: 3 differ (1 with different verdicts), 1 violated or undecided alike, …``."""
     count = {"rows": len(matrix["rows"]), **matrix["summary"]}
+    clashes = sum(clash(row) for row in matrix["rows"])
+    tested = f" ({clashes} with different verdicts)" if count["different"] else ""
     return (
-        f"{_many(len(matrix['columns']), 'target')}, {_many(count['rows'], 'guarantee')}: {count['different']} differ, "
+        f"{_many(len(matrix['columns']), 'target')}, {_many(count['rows'], 'guarantee')}: "
+        f"{count['different']} differ{tested}, "
         f"{count['violated']} violated or undecided alike, {count['same']} the same"
     )
+
+
+def unlike(matrix: Mapping[str, Any]) -> list[str]:
+    """In what the runs differ beside their targets; a comparison may be one of that."""
+    ran = [column for column in matrix["columns"] if column["scenarios"]]
+    found = {"profile": "profile", "seed": "seed", "scenarios": "number of scenarios"}
+    return [text for key, text in found.items() if len({column[key] for column in ran}) > 1]
 
 
 def tally(counts: Mapping[str, int]) -> str:
@@ -68,6 +79,8 @@ def markdown(matrix: Mapping[str, Any]) -> str:
     """The same as tables of Markdown; what a cell has to say is a numbered note below."""
     notes: dict[str, int] = {}
     lines = ["# mqcheck: guarantees × targets", "", f"{headline(matrix)}. Made {matrix['made']}.", ""]
+    if found := unlike(matrix):
+        lines += [f"These runs had not the same {', '.join(found)}: what differs may differ for that.", ""]
     lines += list(_summary(matrix))
     head = ["guarantee", "level", *(_md(column["title"]) for column in matrix["columns"])]
     for group, title in GROUPS.items():
@@ -122,9 +135,15 @@ def _md(text: str) -> str:
 
 
 def _areas(matrix: Mapping[str, Any], group: str) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
-    """A part's rows; only those that are the same everywhere are told apart by area."""
+    """A part's rows under titles: what is the same by area, what differs by whether it was tested everywhere."""
     rows = [row for row in matrix["rows"] if row["group"] == group]
-    if group != "same":
+    if group == DIFFERENT:
+        clashes = [row for row in rows if clash(row)]
+        yield from ([("tested, with different verdicts", clashes)] if clashes else [])
+        rest = [row for row in rows if not clash(row)]
+        yield from ([("tested on some targets only", rest)] if rest else [])
+        return
+    if group == BROKEN:
         yield from ([("", rows)] if rows else [])
         return
     for area, mine in groupby(sorted(rows, key=_place(rows)), key=lambda row: str(row["area"])):

@@ -12,7 +12,16 @@ import pytest
 
 from mqcheck.report import write_reports
 from mqcheck.report.matrix import Column, make_matrix
-from mqcheck.report.matrix_page import OWN_FILES, REASON_CHARACTERS_MAX, headline, markdown, render, tally, write_matrix
+from mqcheck.report.matrix_page import (
+    OWN_FILES,
+    REASON_CHARACTERS_MAX,
+    headline,
+    markdown,
+    render,
+    tally,
+    unlike,
+    write_matrix,
+)
 from mqcheck.specs import Specs
 
 HOSTILE = "<script>alert('x')</script> | \x00 `"
@@ -90,6 +99,26 @@ def test_markdown_has_a_row_for_each_guarantee_and_notes_below(matrix: dict[str,
     assert re.search(r"^\d+\. in kill: 2 acknowledged are missing$", text, re.MULTILINE)
     assert "<script>" not in text.replace(r"\<script\>", "")
     assert text.index("## Targets differ") < text.index("## Violated or undecided") < text.index("## The same")
+
+
+def test_runs_that_are_not_alike_are_told(matrix: dict[str, Any]) -> None:
+    assert unlike(matrix) == []
+    matrix["columns"][1]["seed"] = 8
+    assert unlike(matrix) == ["seed"]
+    for text in (render(matrix), markdown(matrix)):
+        assert "These runs had not the same seed" in text
+    matrix["columns"][1]["scenarios"] = 0  # nothing was run: nothing to compare
+    assert unlike(matrix) == []
+
+
+def test_different_verdicts_are_told_from_what_was_not_tested(matrix: dict[str, Any]) -> None:
+    assert "1 differ (1 with different verdicts)" in headline(matrix)
+    assert "tested, with different verdicts" in render(matrix)
+    for row in matrix["rows"]:
+        if row["id"] == "dur-held":
+            row["cells"][1]["verdict"] = "not exercised"
+    assert "1 differ (0 with different verdicts)" in headline(matrix)
+    assert "tested on some targets only" in render(matrix)
 
 
 def test_a_tally_leaves_out_what_did_not_happen() -> None:
