@@ -300,7 +300,7 @@ class _Child:
     def _made_up_for(self, specs: Specs) -> dict[str, Any]:
         """The report that the run did not live to write."""
         first = read_plan(next((self._folder / "history").glob(f"*/{VERDICTS_FILE}")).parent)
-        known = load_known(self._known, self._target, first["target_version"], specs)
+        known = load_known(self._known, self._target, first.get("target_version", ""), specs)
         return write_reports(self._folder, specs, run={"target": self._target}, known=known)
 
     def _last_words(self) -> str:

@@ -93,6 +93,19 @@ def test_targets_stand_side_by_side_and_a_crash_leaves_the_others(house: Any) ->
 
 
 @pytest.mark.slow
+def test_a_run_that_dies_in_the_middle_keeps_what_it_had_judged(house: Any) -> None:
+    house.world(cut={"dies": True}, kill={"verdicts": {"dur-two": "violated"}})
+    status, output = matrix(house, "reference", "--report", "out", "--concurrency", "1")
+    assert status == exits.VIOLATED, output
+    (column,) = made(house)["columns"]
+    assert (column["status"], column["scenarios"]) == (9, 2)
+    assert column["trouble"].startswith("ended with status 9")
+    cells = {row["id"]: row["cells"][0]["verdict"] for row in made(house)["rows"]}
+    assert (cells["dur-one"], cells["dur-two"]) == ("held", "violated")
+    assert (house.folder / "out" / "reference" / "report.html").is_file()
+
+
+@pytest.mark.slow
 def test_held_undecided_and_wrong_targets_have_their_own_status(house: Any) -> None:
     assert matrix(house, "reference", "--report", "one", "--select", "steady")[0] == exits.HELD
     house.world(kill={"verdicts": {"dur-two": "inconclusive"}})
