@@ -32,6 +32,7 @@ First steps:
   mqcheck run --target apache:4.9.7             judge real Apache RocketMQ (needs Java)
   mqcheck run --target exec:my-broker.toml      judge any broker, described by a file (docs/targets.md)
   mqcheck matrix reference apache:4.9.7         judge several targets, and put them side by side (docs/matrix.md)
+  mqcheck run --target external:10.0.0.5:9876   judge a cluster that runs already
 
 \b
 Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothing selected,
@@ -40,6 +41,10 @@ Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothi
 
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
+external = typer.Typer(help="A cluster that somebody else runs.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(external, name="external")
+
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="Its NameServers: HOST:PORT, several as HOST:PORT;….")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, its history/, or one history in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what report.json would hold.")]
 Known = Annotated[
@@ -66,9 +71,10 @@ GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as 
 def run(context: typer.Context) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
 
-    Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE, --rocketmq-home DIR, --profile quick|full,
-    --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME, --odd NAME, --specs DIR (repeatable),
-    --known FILE|none, --strict, --concurrency N. Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
+    Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE|external:HOST:PORT, --rocketmq-home DIR,
+    --allow destructive, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME,
+    --odd NAME, --specs DIR (repeatable), --known FILE|none, --strict, --concurrency N. Anything else goes to pytest:
+    -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 
@@ -207,6 +213,25 @@ def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
         if query:
             print(f"\n{title}:\n{query}")
     print(f"\n{found.path}")
+    return exits.HELD
+
+
+@external.command("clean")
+def external_clean(address: Address) -> int:
+    """Remove every topic and group that runs of mqcheck have left in a cluster, such as after kill -9.
+
+    Runs remove their own at their end; one that goes on at this moment loses them.
+    """
+    from mqcheck.targets.leavings import clean, of_any_run
+    from mqcheck.targets.survey import addresses_of, survey
+
+    async def cleaned() -> frozenset[str]:
+        return await clean(await survey(addresses_of(address)), of_any_run)
+
+    removed = sorted(asyncio.run(cleaned()))
+    for name in removed:
+        print(name)
+    print(f"{len(removed)} topics and groups removed")
     return exits.HELD
 
 

@@ -73,7 +73,10 @@ class Conformance:
                 faults = [fault for more in hook.pytest_mqcheck_faults(config=self.config) for fault in more]
                 self._added_faults = machinery.check_faults(faults)
                 target = machinery.choose_target(
-                    machinery.known_targets(found), self.settings.target, self.settings.rocketmq_home
+                    machinery.known_targets(found),
+                    self.settings.target,
+                    self.settings.rocketmq_home,
+                    self.settings.allow,
                 )
                 kit = machinery.load(self.settings, self.run, target)
                 self._known = load_known(self.settings.known, self.settings.target, kit.target_version, kit.specs)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 """What a run imports beyond the bare package."""
-TARGET_KINDS: Final = ("apache:VERSION", "docker:IMAGE", "exec:FILE")
+TARGET_KINDS: Final = ("apache:VERSION", "docker:IMAGE", "exec:FILE", "external:HOST:PORT")
 """Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
     {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
@@ -160,7 +160,9 @@ def check_faults(extra: Sequence[type[Fault]]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def choose_target(targets: Mapping[str, Target], name: str, rocketmq_home: Path | None = None) -> Target:
+def choose_target(
+    targets: Mapping[str, Target], name: str, rocketmq_home: Path | None = None, allow: Sequence[str] = ()
+) -> Target:
     """The target of that name. Raises SettingsError that lists all, or says what is wrong with a description."""
     if name in targets:
         return targets[name]
@@ -173,6 +175,10 @@ def choose_target(targets: Mapping[str, Target], name: str, rocketmq_home: Path 
         from mqcheck.targets.docker import docker_target
 
         return docker_target(name, rest)
+    if kind == "external" and rest:
+        from mqcheck.targets.external import external_target
+
+        return external_target(name, rest, allow)
     if kind == "apache" and rest:
         from mqcheck.targets.apache import apache_target
 
@@ -189,6 +195,12 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
     from mqcheck.scenarios.base import all_scenarios
 
     find_binary()
+    if target.name.startswith("external:") and (settings.concurrency or 1) > 1:
+        raise SettingsError(
+            f"concurrency = {settings.concurrency} with {target.name}: one process can tell apart what passes one "
+            f"scenario's links to a cluster, not several; leave it out, and say -n {settings.concurrency} for as many "
+            f"processes"
+        )
     specs = load_specs(settings.specs)
     profile = fitted(profile_named(settings.profile), target)
 
@@ -227,6 +239,7 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
     words = ["pytest --mqcheck", f"--mqcheck-target {shlex.quote(settings.target)}"]
     if settings.rocketmq_home is not None:
         words.append(f"--mqcheck-rocketmq-home {shlex.quote(str(settings.rocketmq_home))}")
+    words.extend(f"--mqcheck-allow {shlex.quote(word)}" for word in settings.allow)
     words += [f"--mqcheck-profile {settings.profile}", f"--mqcheck-seed {run.seed}"]
     if settings.sabotage:
         words.append(f"--mqcheck-sabotage {settings.sabotage}")

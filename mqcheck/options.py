@@ -40,7 +40,8 @@ SETTINGS: Final = (
         "reference",
         "TARGET",
         "What is judged: reference (default), apache:VERSION (such as 4.9.7), docker:IMAGE (an image of Apache "
-        "RocketMQ), exec:FILE.toml (any broker), or a target of a plugin.",
+        "RocketMQ), exec:FILE.toml (any broker), external:HOST:PORT (a cluster that runs already, by its NameServers), "
+        "or a target of a plugin.",
     ),
     Setting(
         "rocketmq_home",
@@ -48,6 +49,14 @@ SETTINGS: Final = (
         None,
         "DIR",
         "Folder of a release of Apache RocketMQ for apache:VERSION (default: ROCKETMQ_HOME, or jars fetched by mvn).",
+    ),
+    Setting(
+        "allow",
+        "list",
+        (),
+        "WHAT",
+        "What may be done to external:… beyond reading it and making topics and groups of the run's own, which are "
+        "removed again: destructive (scenarios and faults that change the cluster for everybody in it).",
     ),
     Setting("profile", "text", "quick", "quick|full", "quick (default): shortened times; full: RocketMQ's real times."),
     Setting("seed", "number", None, "N", "Seed of the plan: operations, payloads, fault times (default: drawn)."),

@@ -13,7 +13,7 @@ import datetime
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -166,6 +166,9 @@ async def _play(call: _Call, recorder: Recorder) -> None:
         )
         cluster = await call.target.open(scenario.deployment_for(profile), opening)
         stack.push_async_callback(cluster.close)
+        if cluster.prefix:
+            may = "destructive" in call.target.capabilities
+            profile = replace(profile, client=replace(profile.client, prefix=cluster.prefix, destructive=may))
         ground = Ground(network, cluster, recorder, stage.clock, rng)
         world = World(
             run=call.run,

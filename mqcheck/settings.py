@@ -40,6 +40,8 @@ class Settings:
     """A name; the file of ``exec:FILE`` is a whole path."""
     rocketmq_home: Path | None
     """A release's folder for ``apache:VERSION``; None: ``ROCKETMQ_HOME``, or jars from Maven Central."""
+    allow: tuple[str, ...]
+    """What may be done to a cluster of others."""
     profile: str
     seed: int | None
     """None: the run draws one."""
@@ -91,6 +93,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
     return Settings(
         target=_whole(value["target"], start("target")),
         rocketmq_home=start("rocketmq_home") / value["rocketmq_home"] if value["rocketmq_home"] else None,
+        allow=tuple(value["allow"]),
         profile=value["profile"],
         seed=value["seed"],
         select=tuple(value["select"]),

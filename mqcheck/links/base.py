@@ -72,8 +72,17 @@ class NetworkLike(Protocol):
     ) -> None:
         """Make a broker node reachable; real addresses. Its VIP port (port - 2) is covered too. Called by the target.
 
+        A node whose group is not called `broker_name` is shown to clients under its node's name.
+
         A node that comes back at another address is added again under the same name: its links keep their own
         addresses and lead to the new one.
+        """
+        ...
+
+    def share_servers(self) -> None:
+        """The servers are somebody else's: others may talk to them, round every link. Called by the target.
+
+        From then on `leak_check` looks at connections of the kit's own processes on this host alone.
         """
         ...
 

@@ -15,7 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 from mqcheck.errors import FrameError
-from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
+from mqcheck.links.address import host_and_port
+from mqcheck.links.rewrite import FrameCutter, addresses, rename, rewrite
 from mqcheck.rocketmq.frame import Command, decode
 
 Translate = Callable[[frozenset[str]], Awaitable[Mapping[str, str]]]
@@ -67,14 +68,17 @@ class FrameProxy:
         to_server: Translate,
         watch: Callable[[], ConnectionWatcher] | None = None,
         failed: Callable[[Exception], None] | None = None,
+        names: Callable[[], Mapping[str, str]] = dict,
         host: str = "127.0.0.1",
     ) -> None:
+        """`names`: what the peer is to call brokers instead of the names that routes have."""
         self.upstream = upstream
         """The NameServer's real address; new connections follow a change."""
         self._to_peer = to_peer
         self._to_server = to_server
         self._watch = watch
         self._failed = failed
+        self._names = names
         self._host = host
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,9 +116,9 @@ class FrameProxy:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host, _, port = self.upstream.rpartition(":")
+        host, port = host_and_port(self.upstream)
         try:
-            server = await asyncio.wait_for(asyncio.open_connection(host, int(port)), CONNECT_SECONDS_MAX)
+            server = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS_MAX)
         except (OSError, TimeoutError):
             writer.transport.abort()
             return
@@ -122,7 +126,7 @@ class FrameProxy:
             writer.transport.abort()
             raise
         watcher = None if self._watch is None else self._watch()
-        connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher)
+        connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher, self._names)
         self._connections.add(connection)
         try:
             await connection.run()
@@ -146,12 +150,14 @@ class _Connection:
         to_peer: Translate,
         to_server: Translate,
         watcher: ConnectionWatcher | None,
+        names: Callable[[], Mapping[str, str]],
     ) -> None:
         self._peer_reader, self._peer_writer = peer
         self._server_reader, self._server_writer = server
         self._to_peer = to_peer
         self._to_server = to_server
         self._watcher = watcher
+        self._names = names
         self._pending: dict[int, int] = {}
         self._ended = False
         host, port, *_ = self._server_writer.get_extra_info("sockname") or ("", 0)
@@ -239,6 +245,8 @@ class _Connection:
             body = self._pending.pop(command.opaque, None) in _BODY_CODES
             if self._watcher is not None:
                 self._watcher.answer(command)
+        if body and (names := self._names()):
+            frame = rename(frame, names)
         found = addresses(frame, body=body)
         return rewrite(frame, await self._to_peer(found), body=body) if found else frame
 

@@ -7,6 +7,7 @@ Which address replaces which is `topology`'s business.
 
 from __future__ import annotations
 
+import json
 import re
 import struct
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ JSON_HEADER: Final = 0
 BINARY_HEADER: Final = 1
 
 _QUOTED_ADDRESS: Final = re.compile(rb'"([^"\\\x00-\x20]{1,255}:\d{1,5})"')
+_BROKER_NAME: Final = re.compile(rb'("brokerName"\s*:\s*)("(?:[^"\\]|\\.)*")')
 _WORD: Final = struct.Struct(">I")
 _REMARK_AT: Final = 13
 """Binary header: code 2, language 1, version 2, opaque 4, flag 4 stand before the remark's length."""
@@ -83,6 +85,20 @@ def rewrite(frame: bytes, replacements: Mapping[str, str], *, body: bool) -> byt
         return frame
     size = 4 + len(changed) + len(changed_body)
     return b"".join((_WORD.pack(size), _WORD.pack(kind << 24 | len(changed)), changed, changed_body))
+
+
+def rename(frame: bytes, names: Mapping[str, str]) -> bytes:
+    """The frame with brokers called otherwise in its body: each value of a key ``brokerName`` that stands in `names`.
+
+    The very same object when there is nothing to rename. Raises FrameError as `rewrite` does.
+    """
+    kind, header, content = _split(frame)
+    wanted = {json.dumps(old).encode(): json.dumps(new).encode() for old, new in names.items()}
+    changed = _BROKER_NAME.sub(lambda match: match[1] + wanted.get(match[2], match[2]), content)
+    if changed == content:
+        return frame
+    size = 4 + len(header) + len(changed)
+    return b"".join((_WORD.pack(size), _WORD.pack(kind << 24 | len(header)), header, changed))
 
 
 def _split(frame: bytes) -> tuple[int, bytes, bytes]:

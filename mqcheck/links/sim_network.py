@@ -60,6 +60,9 @@ class SimNetwork:
         """See `NetworkLike`; no link of the simulation leads to an HA port."""
         self._brokers[name] = address
 
+    def share_servers(self) -> None:
+        """See `NetworkLike`: in a simulation nobody else is there."""
+
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
         """See `NetworkLike`."""
         if not self._nameservers:

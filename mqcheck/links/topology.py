@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqcheck.errors import LinkError, PortTakenError
 from mqcheck.links import disturbance, ports, sockets
+from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, as_kernel, group_of, resolved
 from mqcheck.links.base import Counters, Direction
 from mqcheck.links.disturbance import Disturbance
 from mqcheck.links.frame_proxy import FrameProxy
-from mqcheck.links.leaks import Guarded, describe, leaks
+from mqcheck.links.leaks import Guarded, describe, guarded_servers, leaks, own_processes
 from mqcheck.links.meter import Meter, Path
 from mqcheck.links.proxies import LinkProxy, own_counts
 from mqcheck.links.tap import RegistrationTap, RegistrationWatcher
@@ -41,10 +42,6 @@ _serial = count(1)
 """Numbers the networks of this process."""
 
 ARROW: Final = "->"
-MAIN: Final = "main"
-VIP: Final = "vip"
-HA: Final = "ha"
-
 WORKERS_MAX: Final = 2
 """Calls to Toxiproxy under way at a time per network (ours); every further thread would delay the event loop's turn."""
 
@@ -59,20 +56,6 @@ READINGS_MAX: Final = 4
 
 SAMPLE_MS: Final = 250
 """How often the sockets are counted while some link suffers (ours): a closed socket keeps its last count."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Broker:
-    broker_name: str
-    broker_id: int
-    address: str
-    ha_address: str | None
-
-    def real(self, role: str) -> str | None:
-        if role == HA:
-            return self.ha_address
-        host, _, port = self.address.rpartition(":")
-        return self.address if role == MAIN else f"{host}:{int(port) - ports.VIP_DISTANCE}"
 
 
 @dataclass(slots=True)
@@ -100,7 +83,7 @@ class Network:
         # Proxies of an earlier network with this prefix are still in the server's counts: names are used once.
         self._prefix = f"{re.sub(r'[^A-Za-z0-9._-]', '-', prefix)}~{next(_serial)}"
         self._nameservers: dict[str, str] = {}
-        self._brokers: dict[str, _Broker] = {}
+        self._brokers: dict[str, BrokerPlace] = {}
         self._links: dict[str, _Link] = {}
         self._active: dict[tuple[str, str], Disturbance] = {}
         self._lanes: dict[str, int] = {}
@@ -112,6 +95,7 @@ class Network:
         self._failures: list[Exception] = []
         self._pool = ThreadPoolExecutor(WORKERS_MAX, thread_name_prefix="mqcheck-links")
         self._closed = False
+        self._shared = False
 
     # -- nodes ---------------------------------------------------------------------------------------------------
 
@@ -126,8 +110,12 @@ class Network:
         self, name: str, broker_name: str, broker_id: int, address: str, ha_address: str | None = None
     ) -> None:
         """See `NetworkLike`. A broker that registers through a link is added by that, if the target is later."""
-        self._brokers[name] = _Broker(broker_name, broker_id, address, ha_address)
+        self._brokers[name] = BrokerPlace(broker_name, broker_id, await resolved(address), ha_address, address)
         await self._move(name)
+
+    def share_servers(self) -> None:
+        """See `NetworkLike`."""
+        self._shared = True
 
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
         """See `NetworkLike`."""
@@ -289,9 +277,15 @@ class Network:
             to_server=partial(self._to_server, link.peer),
             watch=partial(self._watch, link),
             failed=self._failures.append,
+            names=self._shown_names,
         )
         upstream = await link.frame.start()
         await self._lay(link, {MAIN: upstream}, 0)
+
+    def _shown_names(self) -> dict[str, str]:
+        """Names of broker groups → what clients see instead, where that is something else."""
+        shown = {broker.broker_name: group_of(node) for node, broker in self._brokers.items()}
+        return {name: node for name, node in shown.items() if name != node}
 
     async def _lay_broker(self, link: _Link) -> None:
         broker = self._brokers.get(link.server)
@@ -356,7 +350,7 @@ class Network:
         if not re.fullmatch(r"[^:]+:\d+", address) or (known is not None and known.address == address):
             return
         broker_id = command.fields.get("brokerId", "0")
-        self._brokers[link.peer] = _Broker(
+        self._brokers[link.peer] = BrokerPlace(
             name,
             int(broker_id) if broker_id.isdigit() else 0,
             address,
@@ -378,14 +372,14 @@ class Network:
         replaced = {}
         for node, broker in list(self._brokers.items()):
             for role in (MAIN, VIP, HA):
-                real = broker.real(role)
-                if real in found and real is not None and node != peer:
+                real, shown = broker.real(role), broker.shown(role)
+                if shown in found and real is not None and shown is not None and node != peer:
                     link = await self._link(peer, node)
                     if role not in link.proxies:
                         async with self._laying:
                             if role not in link.proxies:
                                 await self._lay(link, {role: real}, self._lanes[peer] % LANES_MAX)
-                    replaced[real] = link.proxies[role].listen
+                    replaced[shown] = link.proxies[role].listen
         return replaced
 
     async def _to_server(self, peer: str, found: frozenset[str]) -> Mapping[str, str]:
@@ -438,7 +432,7 @@ class Network:
         """Count the proxies' sockets; False where the system cannot tell."""
         async with self._measuring:
             paths = [
-                Path(link.name, proxy.listen, proxy.upstream, proxy.lane.pid)
+                Path(link.name, proxy.listen, as_kernel(proxy.upstream), proxy.lane.pid)
                 for link in self._links.values()
                 for proxy in link.proxies.values()
             ]
@@ -465,21 +459,21 @@ class Network:
             self._sampler = None
 
     async def _suspects(self, allow: Collection[str]) -> list[tuple[Guarded, sockets.Socket]]:
-        guarded = self._guarded()
+        guarded = self._guarded(await self._call(own_processes) if self._shared else None)
         table = await self._call(partial(sockets.table, (), _ports(each.address for each in guarded)))
-        owners = await self._call(partial(sockets.owned, self._toxiproxy.pids))
+        pids = {*self._toxiproxy.pids, *(pid for each in guarded for pid in each.only or ())}
+        owners = await self._call(partial(sockets.owned, pids))
         return [entry for entry in leaks(table, owners, guarded) if entry[1].local not in allow]
 
-    def _guarded(self) -> list[Guarded]:
-        pids = frozenset(self._toxiproxy.pids)
+    def _guarded(self, only: frozenset[int] | None) -> list[Guarded]:
         frames = [link.frame for link in self._links.values() if link.frame is not None]
-        local = frozenset().union(*(frame.upstream_locals for frame in frames))
-        found = [Guarded(name, address, local=local) for name, address in self._nameservers.items()]
-        found += [Guarded(f"the frame proxy of {frame.upstream}", frame.address, pids) for frame in frames]
-        for node, broker in self._brokers.items():
-            roles = ((role, broker.real(role)) for role in (MAIN, VIP, HA))
-            found += [Guarded(f"{node} ({role})", real, pids) for role, real in roles if real is not None]
-        return found
+        brokers = {
+            f"{node} ({role})": real
+            for node, broker in self._brokers.items()
+            for role in (MAIN, VIP, HA)
+            if (real := broker.real(role)) is not None
+        }
+        return guarded_servers(self._nameservers, brokers, frames, frozenset(self._toxiproxy.pids), only)
 
     async def _each(self, calls: Iterable[Callable[[], object]]) -> None:
         """Run all, wait for all, then raise the first error."""

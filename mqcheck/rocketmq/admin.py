@@ -10,14 +10,15 @@ from typing import Any
 
 import msgspec
 
-from mqcheck.errors import FrameError, HarnessError, RemotingError, UnsentError
+from mqcheck.errors import FaultError, FrameError, HarnessError, RemotingError, UnsentError
 from mqcheck.rocketmq.client import Client
-from mqcheck.rocketmq.codes import DEFAULT_TOPIC, FLAG_ONEWAY, RequestCode, ResponseCode
+from mqcheck.rocketmq.codes import DEFAULT_TOPIC, DESTRUCTIVE_CODES, FLAG_ONEWAY, RequestCode, ResponseCode
 from mqcheck.rocketmq.connection import Peer
 from mqcheck.rocketmq.frame import Command, Serialize, encode, loads_loose
 from mqcheck.rocketmq.heartbeat import parse_members
 from mqcheck.rocketmq.locks import lock_request
 from mqcheck.rocketmq.models import Encoding, MessageQueue, PullAnswer, RawAnswer, Reading, RouteAnswer
+from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.offsets import OffsetKind, offset_request
 from mqcheck.rocketmq.probe import PROBE_OPAQUE, run_probe
 from mqcheck.rocketmq.pulling import PullRequest, pull
@@ -58,7 +59,7 @@ class Admin:
     ) -> dict[str, int | None]:
         """UPDATE_AND_CREATE_TOPIC on each broker; node → response code."""
         fields = {
-            "topic": topic,
+            "topic": self._own(topic),
             "defaultTopic": DEFAULT_TOPIC,
             "readQueueNums": queues,
             "writeQueueNums": queues,
@@ -73,7 +74,7 @@ class Admin:
     async def create_group(self, group: str, nodes: Sequence[str], **config: Any) -> dict[str, int | None]:
         """UPDATE_AND_CREATE_SUBSCRIPTIONGROUP with RocketMQ's own configuration names; node → response code."""
         body = {
-            "groupName": group,
+            "groupName": self._own(group),
             "consumeEnable": True,
             "consumeFromMinEnable": True,
             "consumeBroadcastEnable": True,
@@ -92,6 +93,7 @@ class Admin:
         self, nameserver: str, topic: str, known_brokers: Sequence[str] = (), *, timeout_ms: int | None = None
     ) -> RouteAnswer:
         """Ask one NameServer once; writes ``routes`` rows."""
+        topic = self._own(topic)
         wait_ms = self.client.settings.request_timeout_ms if timeout_ms is None else timeout_ms
         try:
             connection = await self.client.connection(self.address(nameserver), wait_ms)
@@ -131,9 +133,9 @@ class Admin:
 
     async def commit_offset(self, node: str, group: str, topic: str, queue: int, value: int) -> bool:
         """UPDATE_CONSUMER_OFFSET with an answer; True: acknowledged."""
-        place = MessageQueue(topic, _broker_of(node), queue)
+        place = MessageQueue(self._own(topic), _broker_of(node), queue)
         outcome, _, _ = await offset_request(
-            self.client, "commit", place, node, self.address(node), group=group, value=value
+            self.client, "commit", place, node, self.address(node), group=self._own(group), value=value
         )
         return outcome == "ok"
 
@@ -147,7 +149,8 @@ class Admin:
         group: str | None = None,
         argument_ms: int | None = None,
     ) -> int | None:
-        place = MessageQueue(topic, _broker_of(node), queue)
+        place = MessageQueue(self._own(topic), _broker_of(node), queue)
+        group = None if group is None else self._own(group)
         outcome, _, position = await offset_request(
             self.client, kind, place, node, self.address(node), group=group, argument_ms=argument_ms
         )
@@ -170,8 +173,8 @@ class Admin:
     ) -> PullAnswer:
         """One PULL_MESSAGE with the subscription in its header; ``hold_ms`` None: not held."""
         request = PullRequest(
-            queue=MessageQueue(topic, _broker_of(node), queue),
-            group=group,
+            queue=MessageQueue(self._own(topic), _broker_of(node), queue),
+            group=self._own(group),
             member=self.client.client_id,
             session=self.session,
             position=offset,
@@ -184,6 +187,7 @@ class Admin:
 
     async def members(self, node: str, group: str) -> tuple[str, ...] | None:
         """GET_CONSUMER_LIST_BY_GROUP; empty when the group has no live member."""
+        group = self._own(group)
         command = self.client.command(RequestCode.GET_CONSUMER_LIST_BY_GROUP, {"consumerGroup": group})
         answer = await self._ask(node, command)
         if answer is None or answer.code not in (ResponseCode.SUCCESS, ResponseCode.SYSTEM_ERROR):
@@ -207,14 +211,14 @@ class Admin:
     ) -> tuple[MessageQueue, ...] | None:
         """LOCK_BATCH_MQ as ``member``: the queues granted."""
         outcome, granted = await lock_request(
-            self.client, "lock", queues, node, self.address(node), group=group, member=member
+            self.client, "lock", queues, node, self.address(node), group=self._own(group), member=member
         )
         return tuple(sorted(granted)) if outcome == "ok" else None
 
     async def unlock(self, node: str, group: str, member: str, queues: Sequence[MessageQueue]) -> bool:
         """UNLOCK_BATCH_MQ as ``member``; True: answered."""
         outcome, _ = await lock_request(
-            self.client, "unlock", queues, node, self.address(node), group=group, member=member
+            self.client, "unlock", queues, node, self.address(node), group=self._own(group), member=member
         )
         return outcome == "ok"
 
@@ -232,7 +236,7 @@ class Admin:
         master: bool = True,
     ) -> Reading:
         """Read a queue from min to max; writes ``readings`` and ``final_log``. ``broker`` None: by the node's name."""
-        place = MessageQueue(topic, broker or _broker_of(node), queue)
+        place = MessageQueue(self._own(topic), broker or _broker_of(node), queue)
         reader = QueueReader(self.client, ReadTarget(node, self.address(node), place, reading))
         return await reader.read(broker_id, master)
 
@@ -248,7 +252,16 @@ class Admin:
         oneway: bool = False,
         deadline_ms: int = 3_000,
     ) -> RawAnswer:
-        """A request as given, on a connection of its own; counts the answers until the deadline; writes ``replies``."""
+        """A request as given, on a connection of its own; counts the answers until the deadline; writes ``replies``.
+
+        Raises FaultError for one that would change a cluster for others who use it, unless that is allowed.
+        """
+        settings = self.client.settings
+        if settings.prefix and not settings.destructive and code in DESTRUCTIVE_CODES:
+            raise FaultError(
+                f"request {code} would change the cluster for everybody who uses it: allow it with "
+                f"--mqcheck-allow destructive"
+            )
         command = Command(
             code=code,
             opaque=PROBE_OPAQUE,
@@ -282,6 +295,9 @@ class Admin:
             oneway=False,
             deadline_ms=deadline_ms,
         )
+
+    def _own(self, name: str) -> str:
+        return owned(self.client.settings.prefix, name)
 
     def _peer(self, node: str) -> Peer:
         return Peer(node, self.address(node), f"{self.client.name}->{node}")

@@ -41,6 +41,11 @@ class RequestCode(IntEnum):
     SEND_BATCH_MESSAGE = 320
 
 
+DESTRUCTIVE_CODES: Final = frozenset({17, 25, 100, 102, 103, 104, 200, 205, 207, 215, 216, 222, 306, 316, 318, 327})
+"""Requests that change a cluster for everybody in it: topics, groups and offsets by any name, settings of brokers and
+NameServers, registrations, write permission, cleaning of stores."""
+
+
 class ResponseCode(IntEnum):
     """Response codes the kit tells apart."""
 

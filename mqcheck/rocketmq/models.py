@@ -81,6 +81,10 @@ class ClientSettings:
     """What the broker's delay levels mean, from level 1 on (messageDelayLevel)."""
     compress_from_bytes: int | None = None
     """Bodies from this size on are sent zlib-compressed; None: never, so that the wire carries what was given."""
+    prefix: str = ""
+    """What names of topics and groups begin with, in a cluster that others use too (`names`)."""
+    destructive: bool = False
+    """Whether such a cluster may be changed for the others."""
     encoding: Encoding = "json"
 
     def delay_ms(self, level: int) -> int:

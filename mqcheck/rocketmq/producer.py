@@ -27,6 +27,7 @@ from mqcheck.rocketmq.digests import digest, props_digest
 from mqcheck.rocketmq.frame import Command
 from mqcheck.rocketmq.message import BatchMember, encode_batch
 from mqcheck.rocketmq.models import MessageQueue, Outgoing, SendOutcome
+from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.routes import node_name
 from mqcheck.rocketmq.sendheader import packed, send_fields, wire_properties, with_attempt
 from mqcheck.rocketmq.unique import UniqueKeys
@@ -86,7 +87,7 @@ class Producer:
 
     def __init__(self, client: Client, group: str) -> None:
         self.client = client
-        self.group = group
+        self.group = group = owned(client.settings.prefix, group)
         self._keys = UniqueKeys(client.recorder.number, client.rng)
         self._turns: dict[tuple[str, str], int] = {}
         self._slots = asyncio.Semaphore(client.settings.async_outstanding)

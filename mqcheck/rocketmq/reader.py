@@ -16,6 +16,7 @@ from mqcheck.rocketmq.digests import digest, props_digest
 from mqcheck.rocketmq.frame import Command
 from mqcheck.rocketmq.message import StoredRecord, content, decode_record, split_records
 from mqcheck.rocketmq.models import MessageQueue, Reading
+from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.offsets import offset_request
 from mqcheck.rocketmq.pulling import PullRequest, number
 from mqcheck.rocketmq.sendheader import parse_mqc
@@ -107,7 +108,7 @@ class QueueReader:
         target, settings = self._target, self._client.settings
         request = PullRequest(
             queue=target.queue,
-            group=READER_GROUP,
+            group=owned(settings.prefix, READER_GROUP),
             member=self._client.client_id,
             session=0,
             position=offset,

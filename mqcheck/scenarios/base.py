@@ -26,6 +26,7 @@ from mqcheck.profile import Profile, config_of
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.models import ClientSettings
+from mqcheck.rocketmq.names import owned
 from mqcheck.targets.base import Cluster, Deployment, Role, Setting, Target, Victim
 
 Phase = Literal["load", "fault", "heal", "recover", "final-read"]
@@ -118,6 +119,8 @@ class World:
 
     def rng(self, purpose: str) -> random.Random:
         """Randomness of its own for each purpose: the same seed gives the same plan, whatever runs beside it."""
+        if self.cluster.prefix:
+            purpose = purpose.replace(self.cluster.prefix, "")  # it differs from run to run
         return random.Random(f"{self.seed}/{self.scenario.name}/{purpose}")  # noqa: S311 - plans, not secrets
 
     @asynccontextmanager
@@ -178,7 +181,11 @@ class World:
         return self._admins[name]
 
     async def topic(self, name: str, *, queues: int = 4, brokers: tuple[str, ...] | None = None) -> str:
-        """Create a topic on these broker groups (default: all) and wait until every NameServer lists them."""
+        """Create a topic on these broker groups (default: all) and wait until every NameServer lists them.
+
+        Its whole name, which is to be used from then on: in a cluster of others it begins with a prefix.
+        """
+        name = owned(self.cluster.prefix, name)
         admin = await self.admin()
         masters = [
             node.name
@@ -279,9 +286,14 @@ class World:
 
 def unfit(scenario: Scenario, target: Target, profile: Profile) -> str:
     """Why this scenario cannot be run on this target under this profile, and what would enable it; empty if it can."""
-    if missing := sorted(scenario.needs - target.capabilities):
+    missing = sorted(scenario.needs - target.capabilities)
+    if missing == ["destructive"]:
+        return f"it changes the cluster for everybody: allow it on {target.name} with --mqcheck-allow destructive"
+    if missing:
         return f"{target.name} cannot take {', '.join(missing)}: run it on a target that can, such as reference"
     deployment = scenario.deployment_for(profile)
+    if reason := target.refuses(deployment):
+        return reason
     roles: list[tuple[Role, Mapping[str, Setting], Mapping[str, Setting]]] = [
         ("nameserver", profile.nameserver, deployment.nameserver_settings),
         *(("broker", profile.broker, {**deployment.settings, **spec.settings}) for spec in deployment.brokers),

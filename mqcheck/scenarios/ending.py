@@ -6,11 +6,13 @@ The same for all scenarios and both worlds; nothing is judged here.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.client import Client
+from mqcheck.rocketmq.names import is_owned
 from mqcheck.scenarios.base import POLL_MS, World
 from mqcheck.targets.base import Node
 
@@ -87,7 +89,12 @@ async def final_read(world: World) -> None:
     await _links_quiet(world)
     nodes = [node for node in world.cluster.brokers() if node.running]
     names = [node.name for node in world.cluster.nameservers()]
-    addresses = [node.address for node in world.cluster.nameservers()]
+    addresses: Sequence[str] = [node.address for node in world.cluster.nameservers()]
+    places = {node.name: node.address for node in nodes}
+    if world.cluster.prefix:
+        # Links are whole again, and only through them brokers have the names that the history gives them.
+        addresses = await world.network.nameserver_addresses("reader")
+        places = {node.name: await world.network.broker_address("reader", node.name) for node in nodes}
     patience_ms = world.profile.ready_ms
     patient = replace(world.profile.client, request_timeout_ms=patience_ms, connect_timeout_ms=patience_ms)
     reader = Client(
@@ -100,7 +107,7 @@ async def final_read(world: World) -> None:
         nameserver_names=names,
     )
     world.clients.append(reader)
-    admin = Admin(reader, {node.name: node.address for node in nodes})
+    admin = Admin(reader, places)
     queues = [queue for node in nodes for queue in await _queues(world, admin, node)]
     await _stand_still(world, admin, queues)
     await _read(admin, {node.name: node for node in nodes}, queues)
@@ -131,7 +138,7 @@ async def _queues(world: World, admin: Admin, node: Node) -> list[_Queue]:
     return [
         _Queue(node.name, topic, queue)
         for topic, config in sorted(topics.items())
-        if topic not in own
+        if topic not in own and is_owned(world.cluster.prefix, topic)
         for queue in range(max(int(config["readQueueNums"]), int(config["writeQueueNums"])))
     ]
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from mqcheck.errors import SettingsError
 from mqcheck.guard import Guard
@@ -157,6 +157,11 @@ class Cluster(Protocol):
     """The nodes of one scenario."""
 
     @property
+    def prefix(self) -> str:
+        """What every topic and group of the scenario begins with; empty where the cluster is the scenario's alone."""
+        ...
+
+    @property
     def nodes(self) -> Mapping[str, Node]:
         """Every node by name, NameServers first."""
         ...
@@ -210,6 +215,10 @@ class Target(Protocol):
         """
         ...
 
+    def refuses(self, deployment: Deployment) -> str:
+        """Why it cannot stand like this, and the way out; empty where it can."""
+        ...
+
     def prepare(self) -> None:
         """Fetch what running needs; called once in each process before the first `open`. Blocks. Raises UserError."""
         ...
@@ -232,9 +241,18 @@ CAPABILITIES = frozenset(
         "fsync-error",
         "clock",
         "replication",
+        "server-links",
+        "destructive",
     }
 )
-"""Everything a target may be able to take; a scenario's `needs` are names out of this."""
+"""Everything a target may be able to take; a scenario's `needs` are names out of this.
+
+`server-links`: the links from brokers to NameServers and masters are the kit's, so that they can be hurt.
+`destructive`: the cluster may be changed for everybody in it, as by wiping a broker's write permission.
+"""
+
+OWNED: Final = frozenset({"server-links", "destructive"})
+"""What every target can take that starts its nodes itself."""
 
 
 def node_named(cluster: Cluster, name: str) -> Node:

@@ -15,7 +15,7 @@ from typing import Final
 from mqcheck.errors import NodeError, RefusedError, SettingsError
 from mqcheck.guard import Guard
 from mqcheck.links.ports import HOST, VIP_DISTANCE
-from mqcheck.targets.base import Deployment, Opening, Role, Setting
+from mqcheck.targets.base import OWNED, Deployment, Opening, Role, Setting
 from mqcheck.targets.description import Description, RoleDescription, read_description
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
@@ -40,7 +40,7 @@ class DescribedTarget:
         """`name` is what ``--mqcheck-target`` was given."""
         self.name = name
         self.description = description
-        self.capabilities = description.capabilities
+        self.capabilities = description.capabilities | OWNED
         self.at_once = description.at_once
 
     @property
@@ -51,6 +51,10 @@ class DescribedTarget:
     def effective(self, role: Role, settings: Mapping[str, Setting]) -> Mapping[str, str]:
         """See `Target`."""
         return self.description.of(role).effective(settings)
+
+    def refuses(self, deployment: Deployment) -> str:
+        """See `Target`: it starts as many nodes as are wanted."""
+        return ""
 
     def prepare(self) -> None:
         """See `Target`: its description says where everything is."""

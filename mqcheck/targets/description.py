@@ -17,14 +17,14 @@ from typing import Any, Final
 
 from mqcheck.errors import SettingsError
 from mqcheck.targets import placeholders
-from mqcheck.targets.base import CAPABILITIES, Role, Setting
+from mqcheck.targets.base import CAPABILITIES, OWNED, Role, Setting
 from mqcheck.targets.rules import UNITS, SettingRule
 from mqcheck.targets.settings import DERIVED
 
 FORMAT: Final = 1
 """Version of the file's format."""
 
-POSSIBLE: Final = CAPABILITIES - {"power-cut", "slow-fsync", "fsync-error", "clock"}
+POSSIBLE: Final = CAPABILITIES - OWNED - {"power-cut", "slow-fsync", "fsync-error", "clock"}
 """What a plain process can take: what hurts its links and what signals do."""
 
 NODE_PLACEHOLDERS: Final = ("python", "here", "folder", "data", "logs", "name", "port", "settings")

@@ -201,6 +201,7 @@ class ProcessCluster(ABC):
         if opening.guard is None:
             raise NodeError(f"the {target} target starts processes and needs a guard; give it one")
         self.version = version
+        self.prefix = ""
         self._opening = opening
         self._guard = opening.guard
         self._nodes: dict[str, ProcessNode] = {}

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 
 from mqcheck.errors import FrameError
+from mqcheck.links.address import host_and_port
 from mqcheck.rocketmq.codes import DEFAULT_TOPIC, RequestCode
 from mqcheck.rocketmq.frame import Command, FrameReader, encode
 
@@ -16,17 +18,19 @@ ANSWER_BYTES_MAX = 65_536
 """Read at a time. Ours."""
 
 
-async def ask(address: str, code: int, seconds: float) -> Command | None:
+async def ask(address: str, code: int, seconds: float, fields: Mapping[str, str] | None = None) -> Command | None:
     """The answer to one request; None when nobody answers in time, or in another language.
 
-    The request names the default topic, for which some codes ask and others do not care.
+    Without `fields` the request names the default topic, for which some codes ask and others do not care.
     """
-    host, _, port = address.rpartition(":")
+    host, port = host_and_port(address)
     with contextlib.suppress(OSError, TimeoutError, FrameError):
         async with asyncio.timeout(seconds):
-            reader, writer = await asyncio.open_connection(host, int(port))
+            reader, writer = await asyncio.open_connection(host, port)
             try:
-                writer.write(encode(Command(code, opaque=1, fields={"topic": DEFAULT_TOPIC})))
+                writer.write(
+                    encode(Command(code, opaque=1, fields={"topic": DEFAULT_TOPIC} if fields is None else fields))
+                )
                 frames = FrameReader()
                 while data := await reader.read(ANSWER_BYTES_MAX):
                     for command in frames.feed(data):

@@ -58,6 +58,10 @@ class ReferenceTarget:
         """See `Target`: every one of them can be set."""
         return {key: setting_text(value) for key, value in settings.items()}
 
+    def refuses(self, deployment: Deployment) -> str:
+        """See `Target`: it starts as many nodes as are wanted."""
+        return ""
+
     def prepare(self) -> None:
         """See `Target`: it is installed with the kit."""
 

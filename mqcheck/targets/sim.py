@@ -99,6 +99,10 @@ class SimTarget:
         """See `Target`: every one of them can be set."""
         return {key: setting_text(value) for key, value in settings.items()}
 
+    def refuses(self, deployment: Deployment) -> str:
+        """See `Target`: it starts as many nodes as are wanted."""
+        return ""
+
     def prepare(self) -> None:
         """See `Target`: it is installed with the kit."""
 
@@ -115,6 +119,8 @@ class SimTarget:
 
 class SimCluster:
     """The nodes of one scenario."""
+
+    prefix = ""
 
     def __init__(self, opening: Opening, version: str) -> None:
         if not isinstance(opening.network, SimNetwork):

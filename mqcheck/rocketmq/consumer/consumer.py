@@ -21,6 +21,7 @@ from mqcheck.rocketmq.consumer.pull_loop import PullLoop
 from mqcheck.rocketmq.consumer.share import Share
 from mqcheck.rocketmq.heartbeat import GroupView, Subscription, parse_members
 from mqcheck.rocketmq.models import FromWhere, MessageQueue, Misbehaviour, Mode, Route
+from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.routes import node_name
 
 CONCURRENT_RECONSUME_MAX = 16
@@ -52,7 +53,7 @@ class Consumer:
     ) -> None:
         """``subscriptions``: topic → tags ("*", "A || B"); ``max_reconsume`` None: 16, for orderly no limit."""
         self.client = client
-        self.group = group
+        self.group = group = owned(client.settings.prefix, group)
         self.member = client.client_id
         self.mode = mode
         self.orderly = orderly

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from mqcheck.links import sockets
-from mqcheck.links.leaks import Guarded, describe, leaks
+from mqcheck.links.leaks import Guarded, describe, guarded_servers, leaks, own_processes
 from mqcheck.links.sockets import CLOSE_WAIT, ESTABLISHED, SYN_SENT, Socket
 
 BROKER = Guarded("broker-a (main)", "h:9", pids=frozenset({100}))
@@ -31,6 +34,38 @@ def test_only_proxies_may_connect(state: int) -> None:
         ("broker-a (main)", "h:2"),
         ("broker-a (main)", "h:3"),
         ("nameserver-1", "h:701"),
+    ]
+
+
+def test_of_a_shared_server_only_our_own_processes_are_looked_at() -> None:
+    shared = Guarded("broker-a (main)", "h:9", pids=frozenset({100}), only=frozenset({100, 200}))
+    table = [Socket(f"h:{number}", "h:9", ESTABLISHED, number, 0, 0) for number in (1, 2, 3, 4)]
+    found = leaks(table, {1: 100, 2: 200, 3: 300}, [shared])
+    assert [each.local for _, each in found] == ["h:2"]
+
+
+def test_our_own_processes_are_this_one_and_its_clients() -> None:
+    client = [sys.executable, "-c", "import sys; sys.stdin.read()", "-m", "mqcheck.workloads"]
+    other = client[:3]
+    with (
+        subprocess.Popen(client, stdin=subprocess.PIPE) as ours,
+        subprocess.Popen(other, stdin=subprocess.PIPE) as not_ours,
+    ):
+        # A child is its parent, by its words, until it has become its own program.
+        while b"mqcheck.workloads" not in Path(f"/proc/{ours.pid}/cmdline").read_bytes().split(b"\0"):
+            pass
+        found = own_processes()
+    assert {os.getpid(), ours.pid} <= found
+    assert not_ours.pid not in found
+
+
+def test_servers_of_others_and_proxies_are_guarded_as_the_kernel_writes_them() -> None:
+    found = guarded_servers(
+        {"nameserver-1": "[0::1]:8"}, {"broker-a (main)": "h:9"}, [], frozenset({1}), frozenset({2})
+    )
+    assert [(each.address, each.pids, each.only) for each in found] == [
+        ("::1:8", frozenset(), frozenset({2})),
+        ("h:9", frozenset({1}), frozenset({2})),
     ]
 
 

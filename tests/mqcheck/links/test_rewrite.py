@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mqcheck.errors import FrameError
-from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
+from mqcheck.links.rewrite import FrameCutter, addresses, rename, rewrite
 from mqcheck.rocketmq.codes import FRAME_BYTES_MAX
 from mqcheck.rocketmq.frame import Command, Serialize, decode, encode
 
@@ -157,3 +157,16 @@ def test_after_a_bad_length_bytes_are_only_passed_on(length: int) -> None:
     assert cutter.rest() == bad
     assert cutter.feed(good) == []
     assert cutter.rest() == good
+
+
+@pytest.mark.parametrize("encoding", [Serialize.JSON, Serialize.ROCKETMQ])
+def test_brokers_are_called_otherwise_where_a_route_names_them(encoding: Serialize) -> None:
+    brokers = b'"brokerDatas":[{"brokerName":"b\xc3\xa4","cluster":"b"}]'
+    body = b"{" + brokers + b',"queueDatas":[{"brokerName" : "b"},{"brokerName":"a"}]}'
+    frame = encode(Command(0, opaque=7, flag=1, body=body, serialize=encoding))
+    changed = decode(rename(frame, {"b": "a", "a": "broker-long"})[4:])
+    assert changed.body == body.replace(b'"brokerName":"a"', b'"brokerName":"broker-long"').replace(
+        b'"brokerName" : "b"', b'"brokerName" : "a"'
+    )
+    assert (changed.opaque, changed.serialize) == (7, encoding)
+    assert rename(frame, {"nobody": "x"}) is frame
