@@ -9,6 +9,7 @@ import asyncio
 import os
 import secrets
 import shlex
+import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from mqcheck.errors import MissingToolError, SettingsError
+from mqcheck.errors import MissingToolError, MqcheckError, SettingsError
 from mqcheck.plan import Planned, plan
 from mqcheck.session import SCENARIOS_PER_CORE, Machinery, RunOne
 from mqcheck.settings import SEED_MAX, Settings
@@ -223,7 +224,13 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
                     replay=replay(settings, run, scenario.name),
                 )
 
-            yield run_one
+            try:
+                yield run_one
+            finally:
+                try:
+                    await target.finish()
+                except MqcheckError as error:
+                    print(f"mqcheck: {error}", file=sys.__stderr__)  # no scenario is left to tell it
 
     return Kit(
         specs=specs,

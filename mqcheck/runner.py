@@ -163,6 +163,8 @@ async def _play(call: _Call, recorder: Recorder) -> None:
             rng=rng,
             sabotage=call.sabotage,
             odd=call.odd,
+            held_ms=profile.client.pull_timeout_ms,
+            needs=scenario.needs,
         )
         cluster = await call.target.open(scenario.deployment_for(profile), opening)
         stack.push_async_callback(cluster.close)

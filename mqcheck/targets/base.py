@@ -75,6 +75,10 @@ class Opening:
     """A planted bug, by name; nodes that it does not concern ignore it."""
     odd: str | None = None
     """A legal oddity, by name."""
+    held_ms: int = 0
+    """A broker may keep a pull of the kit's clients for so long, also when they have gone."""
+    needs: frozenset[str] = frozenset()
+    """Capabilities that the scenario needs: a target that has some only at a price pays it for these alone."""
 
 
 class Victim(Protocol):
@@ -231,6 +235,10 @@ class Target(Protocol):
 CAPABILITIES = frozenset(
     {
         "latency",
+    async def finish(self) -> None:
+        """Called once in each process when the last scenario has ended, however. Raises NodeError for what is left."""
+        ...
+
         "partition",
         "reset",
         "kill",

@@ -81,6 +81,9 @@ class DescribedTarget:
 
 
 def exec_target(name: str, path: Path) -> DescribedTarget:
+    async def finish(self) -> None:
+        """See `Target`: every cluster has ended with its scenario."""
+
     """The target of a description file; raises SettingsError when it cannot be used."""
     return DescribedTarget(name, read_description(path))
 

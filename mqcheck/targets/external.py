@@ -6,8 +6,9 @@ the scenario's own, by its name, and is gone at the end.
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, NoReturn
 
 from mqcheck.errors import FaultError, NodeError, RefusedError, SettingsError
@@ -37,6 +38,8 @@ class ExternalTarget:
         self.capabilities = LINKS | frozenset(allowed)
         self._nameservers = tuple(nameservers)
         self._found = found
+        self._ended: list[str] = []
+        self._quiet_at = 0.0
 
     @property
     def version(self) -> str:
@@ -91,9 +94,21 @@ class ExternalTarget:
             raise NodeError(
                 f"the cluster is not what it was: {len(found.masters)} masters are left of {len(self._found.masters)}"
             )
-        cluster = ExternalCluster(opening, found)
+        cluster = ExternalCluster(opening, found, self._has_ended)
         await cluster.lay(deployment)
         return cluster
+
+    def _has_ended(self, prefix: str, held_ms: int) -> None:
+        self._ended.append(prefix)
+        self._quiet_at = asyncio.get_running_loop().time() + held_ms / 1000
+
+    async def finish(self) -> None:
+        """Look once more, when no broker keeps a pull any longer: the end of one makes its group anew (RocketMQ)."""
+        prefixes, self._ended = tuple(self._ended), []
+        if prefixes:
+            await asyncio.sleep(max(0.0, self._quiet_at - asyncio.get_running_loop().time()))
+            found = await survey(self._nameservers)
+            await clean(found, lambda name: any(is_owned(prefix, name) for prefix in prefixes))
 
 
 def external_target(name: str, address: str, allowed: Collection[str]) -> ExternalTarget:
@@ -108,11 +123,13 @@ def external_target(name: str, address: str, allowed: Collection[str]) -> Extern
 class ExternalCluster:
     """The nodes of a running cluster, under the names that one scenario's deployment has for them."""
 
-    def __init__(self, opening: Opening, found: Survey) -> None:
+    def __init__(self, opening: Opening, found: Survey, has_ended: Callable[[str, int], None]) -> None:
+        """`has_ended` is told the prefix, and how long pulls may still be kept."""
         self.version = found.version
         self.prefix = prefix_of(opening.recorder.run, opening.folder.name)
         self._opening = opening
         self._found = found
+        self._has_ended = has_ended
         self._nodes: dict[str, ExternalNode] = {}
         self._closed = False
 
@@ -172,6 +189,7 @@ class ExternalCluster:
         if self._closed:
             return
         self._closed = True
+        self._has_ended(self.prefix, self._opening.held_ms)
         await clean(self._found, lambda name: is_owned(self.prefix, name))
 
 

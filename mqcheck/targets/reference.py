@@ -80,6 +80,9 @@ class ReferenceCluster(ProcessCluster):
     """The nodes of one scenario."""
 
     def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> ReferenceNode:
+    async def finish(self) -> None:
+        """See `Target`: every cluster has ended with its scenario."""
+
         return ReferenceNode(self._opening, self._guard, name, "nameserver", settings)
 
     def _broker(

@@ -116,6 +116,9 @@ class SimTarget:
             raise
         return cluster
 
+    async def finish(self) -> None:
+        """See `Target`: every cluster has ended with its scenario."""
+
 
 class SimCluster:
     """The nodes of one scenario."""

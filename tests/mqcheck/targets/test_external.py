@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import random
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +17,7 @@ from mqcheck.scenarios.base import all_scenarios, unfit
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
 from mqcheck.targets.external import ExternalTarget, external_target
 from mqcheck.targets.survey import Found, Survey
+from mqcheck.targets.ready import ask
 from tests.mqcheck.targets.running import running_cluster
 
 SETTINGS = {"flushDiskType": "ASYNC_FLUSH", "brokerClusterName": "Prod", "reference.registerPeriodMs": "1000"}
@@ -129,3 +131,22 @@ def test_its_brokers_take_the_deployments_names_in_order_and_can_only_be_talked_
 
 def external_target_of(address: str, found: Survey) -> ExternalTarget:
     return ExternalTarget(f"external:{address}", [address], (), found)
+            # Somebody who was still being served makes a group anew.
+            await ask_for(opened.prefix, first.address)
+            assert any(opened.prefix in name for name in await groups(first.address))
+            await one.finish()
+            assert not any(opened.prefix in name for name in await groups(first.address))
+async def ask_for(prefix: str, address: str) -> None:
+    """A pull of a group that the broker does not know yet."""
+    place = {"consumerGroup": f"{prefix}late", "topic": "TBW102", "queueId": "0", "queueOffset": "0", "maxMsgNums": "1"}
+    more = {"sysFlag": "4", "commitOffset": "0", "suspendTimeoutMillis": "0", "subscription": "*", "subVersion": "0"}
+    assert await ask(address, 11, 10, {**place, **more, "expressionType": "TAG"}) is not None
+
+
+async def groups(address: str) -> list[str]:
+    """Every consumer group of a broker."""
+    answer = await ask(address, 201, 10, {})
+    assert answer is not None
+    return list(json.loads(answer.body)["subscriptionGroupTable"])
+
+
