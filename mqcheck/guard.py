@@ -137,7 +137,7 @@ class Guard:
         self._tell({"do": "mount", "path": str(path.resolve())})
 
     def folder(self, path: Path) -> None:
-        """Guard a folder: removed with all that is in it."""
+        """Guard a folder, removed with all that is in it, or a file."""
         self._tell({"do": "folder", "path": str(path.resolve())})
 
     def release(self, path: Path) -> None:
@@ -218,7 +218,11 @@ class Ward:
         for mount in self.mounts:
             _unmount(mount)
         for folder in self.folders:
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder.is_dir():
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                with contextlib.suppress(OSError):
+                    folder.unlink(missing_ok=True)
 
     def _registered(self) -> Iterator[int]:
         for pid, start in self.processes.items():

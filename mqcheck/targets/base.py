@@ -156,6 +156,10 @@ class Node(Victim, Protocol):
         """Make every fsync slow or failing (defaults: healthy); what the disk has counted since the last call."""
         ...
 
+    async def set_clock(self, offset_ms: int) -> None:
+        """Set its wall clock so far from true, from now on. Raises FaultError where it cannot be done."""
+        ...
+
 
 class Cluster(Protocol):
     """The nodes of one scenario."""
@@ -231,14 +235,14 @@ class Target(Protocol):
         """Bring it up, nodes ready and links laid. Raises NodeError, nothing left behind."""
         ...
 
-
-CAPABILITIES = frozenset(
-    {
-        "latency",
     async def finish(self) -> None:
         """Called once in each process when the last scenario has ended, however. Raises NodeError for what is left."""
         ...
 
+
+CAPABILITIES = frozenset(
+    {
+        "latency",
         "partition",
         "reset",
         "kill",

@@ -17,6 +17,7 @@ from mqcheck.guard import Guard
 from mqcheck.links.ports import HOST, VIP_DISTANCE
 from mqcheck.targets.base import OWNED, Deployment, Opening, Role, Setting
 from mqcheck.targets.description import Description, RoleDescription, read_description
+from mqcheck.targets.faketime import find_library
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
 from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
@@ -40,7 +41,8 @@ class DescribedTarget:
         """`name` is what ``--mqcheck-target`` was given."""
         self.name = name
         self.description = description
-        self.capabilities = description.capabilities | OWNED
+        can = description.capabilities if find_library() is not None else description.capabilities - {"clock"}
+        self.capabilities = can | OWNED
         self.at_once = description.at_once
 
     @property
@@ -79,11 +81,11 @@ class DescribedTarget:
         """A cluster that is not started yet."""
         return DescribedCluster(opening, self.version, self.name, self.description)
 
-
-def exec_target(name: str, path: Path) -> DescribedTarget:
     async def finish(self) -> None:
         """See `Target`: every cluster has ended with its scenario."""
 
+
+def exec_target(name: str, path: Path) -> DescribedTarget:
     """The target of a description file; raises SettingsError when it cannot be used."""
     return DescribedTarget(name, read_description(path))
 
@@ -218,7 +220,7 @@ class DescribedNode(ProcessNode):
                 on_line=lambda line: None,
                 on_end=on_end,
                 cwd=self._folder,
-                environment=environment,
+                environment=self._with_clock(environment),
             )
         except OSError as error:
             raise RefusedError(

@@ -24,8 +24,8 @@ from mqcheck.targets.settings import DERIVED
 FORMAT: Final = 1
 """Version of the file's format."""
 
-POSSIBLE: Final = CAPABILITIES - OWNED - {"power-cut", "slow-fsync", "fsync-error", "clock"}
-"""What a plain process can take: what hurts its links and what signals do."""
+POSSIBLE: Final = CAPABILITIES - OWNED - {"power-cut", "slow-fsync", "fsync-error"}
+"""What a plain process can take: what hurts its links, what signals do, and a clock of its own by libfaketime."""
 
 NODE_PLACEHOLDERS: Final = ("python", "here", "folder", "data", "logs", "name", "port", "settings")
 BROKER_PLACEHOLDERS: Final = ("vip_port", "ha_port", "broker_name", "broker_id", "nameservers")

@@ -36,6 +36,7 @@ class DockerTarget(DescribedTarget):
     def __init__(self, name: str, description: Description, image: str, daemon: Daemon) -> None:
         """Raises SettingsError when the daemon does not have the image."""
         super().__init__(name, description)
+        self.capabilities -= {"clock"}  # libfaketime is the host's, not the image's
         self._image = image
         self._daemon = daemon
         daemon.image(image)

@@ -235,6 +235,10 @@ class ExternalNode:
         """See `start`."""
         self._refuse("given a slow or failing disk")
 
+    async def set_clock(self, offset_ms: int) -> None:
+        """See `start`."""
+        self._refuse("given another time")
+
     def _refuse(self, what: str) -> NoReturn:
         raise FaultError(
             f"{self.name} at {self.address} is somebody else's and is not {what} by mqcheck: use a target that it "

@@ -20,6 +20,7 @@ from typing import Any, Final
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard
 from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening, Role, Setting
+from mqcheck.targets.faketime import NodeClock, find_library
 from mqcheck.targets.processes import NodeProcess
 from mqcheck.targets.settings import derived_settings
 
@@ -58,6 +59,8 @@ class ProcessNode(ABC):
         self._guard = guard
         self._process: NodeProcess | None = None
         self._is_ready = False
+        library = find_library() if "clock" in opening.needs and broker else None
+        self._clock = None if library is None else NodeClock(library, opening.folder / "nodes" / f"{name}.clock", guard)
         self._row = 0
         self._how: str | None = None
 
@@ -87,10 +90,14 @@ class ProcessNode(ABC):
             life=self.life,
             spawned=self._now(),
         )
-        process = self._process = self._spawn(
-            self._opening.folder / "logs" / f"{self.name}.{self.life}.log", self._reaped
-        )
-        version = await self._wait_ready(process)
+        try:
+            process = self._process = self._spawn(
+                self._opening.folder / "logs" / f"{self.name}.{self.life}.log", self._reaped
+            )
+            version = await self._wait_ready(process)
+        finally:
+            if self._clock is not None:
+                self._clock.settle()
         self._is_ready = True
         recorder = self._opening.recorder
         recorder.end("nodes", self._row, ready=self._now(), address=self.address, version=version)
@@ -129,6 +136,12 @@ class ProcessNode(ABC):
     async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
         """Nothing stands between this process and its disk: raises FaultError."""
         raise FaultError(f"the disk of {self.name} cannot be told anything: nothing stands before it")
+
+    async def set_clock(self, offset_ms: int) -> None:
+        """Its clock goes its own way where the scenario needs that; otherwise raises FaultError."""
+        if self._clock is None:
+            raise FaultError(f"the clock of {self.name} is everybody's: name `clock` in the scenario's needs")
+        await asyncio.to_thread(self._clock.set, offset_ms)
 
     async def discard(self) -> None:
         """Whatever state it is in: no process, nothing held. Idempotent; the node does not live again."""
@@ -174,6 +187,10 @@ class ProcessNode(ABC):
         """Nobody having asked for its end makes it a crash."""
         self._opening.recorder.end("nodes", self._row, ended=self._now(), how=self._how or "crash", exit_code=code)
         self._died(code)
+
+    def _with_clock(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What its process is to find in its environment: what is given, and its clock where it has one."""
+        return dict(given) if self._clock is None else self._clock.environment(given)
 
     def _ending(self, how: str) -> NodeProcess:
         process = self._alive()

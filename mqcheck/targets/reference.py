@@ -22,6 +22,7 @@ from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
 from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Setting, setting_text
 from mqcheck.targets.control import ControlChannel
+from mqcheck.targets.faketime import find_library
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.ports import HeldPorts
 from mqcheck.targets.processes import NodeProcess, WatchedProcess
@@ -43,8 +44,12 @@ class ReferenceTarget:
     """Brings up deployments of the reference broker."""
 
     name = "reference"
-    capabilities = CAPABILITIES - {"clock"}
     at_once: int | None = None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """All there are; clocks only where libfaketime is installed."""
+        return CAPABILITIES if find_library() is not None else CAPABILITIES - {"clock"}
 
     @property
     def version(self) -> str:
@@ -75,14 +80,14 @@ class ReferenceTarget:
             raise
         return cluster
 
+    async def finish(self) -> None:
+        """See `Target`: every cluster has ended with its scenario."""
+
 
 class ReferenceCluster(ProcessCluster):
     """The nodes of one scenario."""
 
     def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> ReferenceNode:
-    async def finish(self) -> None:
-        """See `Target`: every cluster has ended with its scenario."""
-
         return ReferenceNode(self._opening, self._guard, name, "nameserver", settings)
 
     def _broker(
@@ -147,6 +152,7 @@ class ReferenceNode(ProcessNode):
             on_end=on_end,
             pass_fds=(control.their_fd,),
             cwd=ROOT,
+            environment=self._with_clock({}),
         )
         control.started()
         return process

@@ -17,7 +17,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
-from mqcheck.errors import MissingToolError, NodeError
+from mqcheck.errors import FaultError, MissingToolError, NodeError
 from mqcheck.links.sim_network import SimNetwork
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
 from mqcheck.targets.lives import broker_node_name, broker_settings
@@ -302,6 +302,10 @@ class SimNode:
         """The end at once, and what was not synced is gone."""
         self._die("power-cut")
         return {"unsynced_bytes_dropped": self._memory.crash(power=True, rng=rng, torn=torn)}
+
+    async def set_clock(self, offset_ms: int) -> None:
+        """Every host of a simulation has the same time: raises FaultError."""
+        raise FaultError(f"the clock of {self.name} is everybody's in a simulation: use the reference target")
 
     async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
         """Make syncs fail, or healthy again; how many have failed since the last call. Slow ones: NodeError."""

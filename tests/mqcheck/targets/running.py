@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +47,16 @@ class Running:
 
 
 @contextmanager
-def process(role: str, *options: str, **properties: object) -> Iterator[tuple[int, dict[str, Any]]]:
+def process(
+    role: str, *options: str, environment: Mapping[str, str] | None = None, **properties: object
+) -> Iterator[tuple[int, dict[str, Any]]]:
     """One node; its process id and ready line."""
     words = [sys.executable, "-m", "reference_impl", role, *options]
     for key, value in properties.items():
         words += ["-p", f"{key}={value}"]
-    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True) as node:
+    with subprocess.Popen(
+        words, cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True, env={**os.environ, **(environment or {})}
+    ) as node:
         try:
             assert node.stdout is not None
             yield node.pid, json.loads(node.stdout.readline())
@@ -60,14 +65,18 @@ def process(role: str, *options: str, **properties: object) -> Iterator[tuple[in
 
 
 @contextmanager
-def running_cluster(folder: Path, brokers: Sequence[str], *options: str) -> Iterator[Running]:
-    """A NameServer and these brokers, all registered."""
+def running_cluster(
+    folder: Path, brokers: Sequence[str], *options: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """A NameServer and these brokers, all registered; `environment` is added to the brokers'."""
     with ExitStack() as stack:
         pid, told = stack.enter_context(process("namesrv", *options, listenPort=0, **_of("namesrv")))
         address, pids = told["address"], [pid]
         for name in brokers:
             own = {"brokerName": name, "namesrvAddr": address, "storePathRootDir": folder / name}
-            node, _ = stack.enter_context(process("broker", *options, listenPort=0, **_of("broker"), **own))
+            node, _ = stack.enter_context(
+                process("broker", *options, environment=environment, listenPort=0, **_of("broker"), **own)
+            )
             pids.append(node)
         if brokers:
             asyncio.run(_registered(address, len(brokers)))

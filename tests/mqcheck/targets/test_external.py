@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import json
 import random
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,8 +17,8 @@ from mqcheck.profile import QUICK
 from mqcheck.scenarios.base import all_scenarios, unfit
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
 from mqcheck.targets.external import ExternalTarget, external_target
-from mqcheck.targets.survey import Found, Survey
 from mqcheck.targets.ready import ask
+from mqcheck.targets.survey import Found, Survey
 from tests.mqcheck.targets.running import running_cluster
 
 SETTINGS = {"flushDiskType": "ASYNC_FLUSH", "brokerClusterName": "Prod", "reference.registerPeriodMs": "1000"}
@@ -113,7 +114,15 @@ def test_its_brokers_take_the_deployments_names_in_order_and_can_only_be_talked_
             node = opened.nodes["broker-a"]
             assert (node.broker, node.broker_id, node.address, node.running) == ("broker-a", 0, first.address, True)
             rng = random.Random(1)
-            for verb in (node.start, node.stop, node.kill, node.pause, node.resume, node.set_disk):
+            for verb in (
+                node.start,
+                node.stop,
+                node.kill,
+                node.pause,
+                node.resume,
+                node.set_disk,
+                partial(node.set_clock, 1),
+            ):
                 with pytest.raises(FaultError, match="somebody else's"):
                     await verb()
             with pytest.raises(FaultError, match="somebody else's"):
@@ -122,6 +131,11 @@ def test_its_brokers_take_the_deployments_names_in_order_and_can_only_be_talked_
                 await one.open(Deployment(), dataclasses.replace(opening, sabotage="ack-before-sync"))
             await opened.close()
             await opened.close()
+            # Somebody who was still being served makes a group anew.
+            await ask_for(opened.prefix, first.address)
+            assert any(opened.prefix in name for name in await groups(first.address))
+            await one.finish()
+            assert not any(opened.prefix in name for name in await groups(first.address))
 
         asyncio.run(go())
     history = opening.recorder.path.read_text(encoding="utf-8")
@@ -129,13 +143,6 @@ def test_its_brokers_take_the_deployments_names_in_order_and_can_only_be_talked_
     assert '"role":"broker","broker":"broker-a"' in history
 
 
-def external_target_of(address: str, found: Survey) -> ExternalTarget:
-    return ExternalTarget(f"external:{address}", [address], (), found)
-            # Somebody who was still being served makes a group anew.
-            await ask_for(opened.prefix, first.address)
-            assert any(opened.prefix in name for name in await groups(first.address))
-            await one.finish()
-            assert not any(opened.prefix in name for name in await groups(first.address))
 async def ask_for(prefix: str, address: str) -> None:
     """A pull of a group that the broker does not know yet."""
     place = {"consumerGroup": f"{prefix}late", "topic": "TBW102", "queueId": "0", "queueOffset": "0", "maxMsgNums": "1"}
@@ -150,3 +157,5 @@ async def groups(address: str) -> list[str]:
     return list(json.loads(answer.body)["subscriptionGroupTable"])
 
 
+def external_target_of(address: str, found: Survey) -> ExternalTarget:
+    return ExternalTarget(f"external:{address}", [address], (), found)
