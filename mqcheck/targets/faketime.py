@@ -75,6 +75,8 @@ class NodeClock:
             "FAKETIME_TIMESTAMP_FILE": str(self._file.resolve()),
             "FAKETIME_CACHE_DURATION": str(CACHE_SECONDS),
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Otherwise every timed wait of a JVM returns at once, and each of its timer threads spins (0.9.10).
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "NO_FAKE_STAT": "1",
             "FAKETIME_SHARED": f"/{name} /{name}",
         }

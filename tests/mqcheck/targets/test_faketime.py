@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -47,6 +48,7 @@ def test_the_file_says_seconds_with_a_sign_and_others_preloads_stay(tmp_path: Pa
         "FAKETIME_TIMESTAMP_FILE": str(file.resolve()),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
         "NO_FAKE_STAT": "1",
     }
 
@@ -93,6 +95,42 @@ def test_the_wall_clock_jumps_there_and_back_and_the_monotonic_one_stays(
             assert time.monotonic() < deadline, f"{times(child)} instead of {offset_s} after {CACHE_SECONDS} s"
             time.sleep(0.05)
         assert abs(times(child)[1]) < SECONDS_MAX
+
+
+SLEEPER = """
+public class Sleeper {
+    public static void main(String[] words) throws Exception {
+        Thread[] threads = new Thread[8];
+        for (int i = 0; i < threads.length; i++) {
+            threads[i] = new Thread(() -> { try { Thread.sleep(3000); } catch (InterruptedException e) { } });
+            threads[i].start();
+        }
+        for (Thread thread : threads) thread.join();
+        System.out.println(((com.sun.management.OperatingSystemMXBean)
+            java.lang.management.ManagementFactory.getOperatingSystemMXBean()).getProcessCpuTime() / 1000000);
+    }
+}
+"""
+
+
+@needs_library
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("javac") is None, reason="no javac: install a JDK")
+@pytest.mark.parametrize("offset_ms", [0, 3_600_000])
+def test_threads_of_a_jvm_that_wait_do_not_spin(tmp_path: Path, offset_ms: int) -> None:
+    (tmp_path / "Sleeper.java").write_text(SLEEPER, encoding="ascii")
+    library = find_library()
+    assert library is not None
+    clock = NodeClock(library, tmp_path / "clock")
+    clock.set(offset_ms)
+    java = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", str(tmp_path), "Sleeper"]
+    subprocess.run(["javac", "-d", tmp_path, tmp_path / "Sleeper.java"], check=True, timeout=120)
+    environment = {**os.environ, **clock.environment({})}
+    try:
+        done = subprocess.run(java, env=environment, check=True, capture_output=True, text=True, timeout=120)
+    finally:
+        clock.settle()
+    assert int(done.stdout) < 2_000, "eight threads that sleep for 3 s took ms of CPU"
 
 
 @needs_library
