@@ -216,7 +216,7 @@ class Ward:
         for daemon in set(self.containers.values()):
             sweep(daemon, self.mark)
         for mount in self.mounts:
-            _unmount(mount)
+            unmount(mount)
         for folder in self.folders:
             if folder.is_dir():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -253,7 +253,8 @@ def _end(pid: int) -> None:
             os.kill(pid, signal.SIGCONT)
 
 
-def _unmount(mount: Path) -> None:
+def unmount(mount: Path) -> bool:
+    """Take a mount away, busy or not, whoever serves it; whether that was done. Blocks."""
     for command in (["fusermount3", "-u", "-z"], ["umount", "-l"]):
         program = shutil.which(command[0])
         if program is None:
@@ -263,7 +264,8 @@ def _unmount(mount: Path) -> None:
                 [program, *command[1:], str(mount)], capture_output=True, timeout=UNMOUNT_SECONDS_MAX, check=False
             )
             if done.returncode == 0:
-                return
+                return True
+    return False
 
 
 def watch(pipe: IO[bytes] | Iterable[bytes], mark: str) -> None:
