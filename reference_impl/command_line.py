@@ -158,11 +158,19 @@ class _Process:
         if self.disk is None:
             raise ValueError("this process has no disk: it is a NameServer")
         delay_ms, fails = asked.get("fsync_delay_ms", 0), asked.get("fsync_error", False)
-        if not isinstance(delay_ms, int) or delay_ms < 0 or not isinstance(fails, bool):
-            raise ValueError("write fsync_delay_ms as a whole number from 0 and fsync_error as true or false")
+        full = asked.get("disk_full", False)
+        if not isinstance(delay_ms, int) or delay_ms < 0 or not isinstance(fails, bool) or not isinstance(full, bool):
+            raise ValueError(
+                "write fsync_delay_ms as a whole number from 0, fsync_error and disk_full as true or false"
+            )
         self.disk.fsync_delay_ms = delay_ms
         self.disk.fsync_error = fails
-        return {"delayed_fsyncs": self.disk.delayed_fsyncs, "failed_fsyncs": self.disk.failed_fsyncs}
+        self.disk.disk_full = full
+        return {
+            "delayed_fsyncs": self.disk.delayed_fsyncs,
+            "failed_fsyncs": self.disk.failed_fsyncs,
+            "refused_writes": self.disk.refused_writes,
+        }
 
 
 def _address(host: str, port: int) -> str:

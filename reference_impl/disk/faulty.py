@@ -1,8 +1,8 @@
-"""A disk whose syncs can be made slow or failing while the broker runs. It decides nothing: two switches, set by
-the control pipe.
+"""A disk whose syncs can be made slow or failing, and its writes, while the broker runs. It decides nothing: three
+switches, set by the control pipe.
 
 What it would reveal: a broker that acknowledges before the sync is over, answers in time although the sync is late,
-or forgets that a sync has failed.
+or forgets that a sync has failed or that the disk was full.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from contextlib import AbstractContextManager
 from reference_impl.disk.base import Disk, File, Space
 
 COMMIT_LOG_PREFIX = "commitlog/"
-"""Files whose syncs the switches concern: as with real brokers, the fault is put on the commit log's device alone."""
+"""Files that the switches concern: as with real brokers, the fault is put on the commit log's device alone."""
 
 
 class FaultyDisk:
-    """Passes everything on to ``inner``; the syncs of files below ``prefix`` wait and fail as told.
+    """Passes everything on to ``inner``; syncs and writes of files below ``prefix`` wait and fail as told.
 
     ``sleep`` takes seconds and runs in the thread that syncs. Tables (``replace``) are left alone: they are written
     by the thread that serves requests, and holding that up would be a pause of the whole broker, a different fault.
@@ -30,15 +30,19 @@ class FaultyDisk:
         """How long each sync waits before it begins, ms."""
         self.fsync_error = False
         """Whether each sync fails with EIO, without reaching the disk."""
+        self.disk_full = False
+        """Whether each write fails with ENOSPC, without reaching the disk."""
         self.delayed_fsyncs = 0
         """Syncs that have waited since the start; tells whoever set the switch that it had an effect."""
         self.failed_fsyncs = 0
         """Syncs that were failed since the start."""
+        self.refused_writes = 0
+        """Writes that found it full since the start."""
         self._sleep = sleep
         self._prefix = prefix
 
     def open_file(self, name: str) -> File:
-        """Open a file; its syncs obey the switches if its name begins with the prefix."""
+        """Open a file; its syncs and writes obey the switches if its name begins with the prefix."""
         file = self.inner.open_file(name)
         return _FaultyFile(file, self) if name.startswith(self._prefix) else file
 
@@ -79,15 +83,19 @@ class FaultyDisk:
             self.failed_fsyncs += 1
             raise OSError(errno.EIO, "fsync failed (fault injected)", name)
 
+    def before_write(self, name: str) -> None:
+        """Fail as the switch says."""
+        if self.disk_full:
+            self.refused_writes += 1
+            raise OSError(errno.ENOSPC, "no space left (fault injected)", name)
+
 
 class _FaultyFile:
-    """A file whose ``sync`` asks the disk's switches first."""
+    """A file whose ``sync``, ``append`` and ``write_at`` ask the disk's switches first."""
 
     def __init__(self, inner: File, disk: FaultyDisk) -> None:
         self._inner = inner
         self._disk = disk
-        self.append = inner.append
-        self.write_at = inner.write_at
         self.read = inner.read
 
     @property
@@ -101,6 +109,14 @@ class _FaultyFile:
     @property
     def synced_size(self) -> int:
         return self._inner.synced_size
+
+    def append(self, data: bytes | memoryview) -> int:
+        self._disk.before_write(self._inner.name)
+        return self._inner.append(data)
+
+    def write_at(self, at: int, data: bytes | memoryview) -> None:
+        self._disk.before_write(self._inner.name)
+        self._inner.write_at(at, data)
 
     def truncate(self, size: int) -> None:
         self._inner.truncate(size)

@@ -68,6 +68,19 @@ def test_switched_off_the_sync_succeeds_again(disk: FaultyDisk) -> None:
     assert (disk.delayed_fsyncs, disk.failed_fsyncs) == (0, 1)
 
 
+def test_a_full_disk_refuses_writes_of_the_log_alone(disk: FaultyDisk) -> None:
+    log, other = disk.open_file("commitlog/0"), disk.open_file("index/0")
+    log.append(b"abc")
+    disk.disk_full = True
+    for write in (lambda: log.append(b"d"), lambda: log.write_at(0, b"A")):
+        with pytest.raises(OSError, match="no space left"):
+            write()
+    assert other.append(b"x") == 0
+    assert (log.size, log.read(0, 9), disk.refused_writes) == (3, b"abc", 2)
+    disk.disk_full = False
+    assert log.append(b"d") == 3
+
+
 def test_space_is_the_inner_disks(disk: FaultyDisk) -> None:
     disk.replace("t", b"1234", durable=False)
     assert disk.space() == disk.inner.space()
