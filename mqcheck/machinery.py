@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from mqcheck.errors import MissingToolError, MqcheckError, SettingsError
+from mqcheck.options import SETTINGS
 from mqcheck.plan import Planned, plan
 from mqcheck.session import SCENARIOS_PER_CORE, Machinery, RunOne
 from mqcheck.settings import SEED_MAX, Settings
@@ -189,11 +190,13 @@ def choose_target(
 
 def load(settings: Settings, run: Run, target: Target) -> Kit:
     """The real kit for one target. Raises UserError for anything that cannot be used; starts nothing."""
+    from mqcheck.disks.tools import missing_disk
     from mqcheck.judge.process import JudgeProcess
     from mqcheck.links.toxiproxy import find_binary
     from mqcheck.profile import fitted, profile_named
     from mqcheck.runner import run_scenario
     from mqcheck.scenarios.base import all_scenarios
+    from mqcheck.targets.base import DiskChoice
 
     find_binary()
     if target.name.startswith("external:") and (settings.concurrency or 1) > 1:
@@ -202,6 +205,8 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
             f"scenario's links to a cluster, not several; leave it out, and say -n {settings.concurrency} for as many "
             f"processes"
         )
+    if settings.disk == "fuse" and (why := missing_disk()):
+        raise MissingToolError(f"--mqcheck-disk fuse: {why}")
     specs = load_specs(settings.specs)
     profile = fitted(profile_named(settings.profile), target)
 
@@ -222,6 +227,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
                     sabotage=settings.sabotage,
                     odd=settings.odd,
                     replay=replay(settings, run, scenario.name),
+                    disk=DiskChoice(settings.disk, settings.disk_model),
                 )
 
             try:
@@ -254,6 +260,15 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
         words.append(f"--mqcheck-odd {settings.odd}")
     if settings.known is not None:
         words.append(f"--mqcheck-known {shlex.quote(settings.known)}")
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    words += [
+        f"{option} {value}"
+        for option, name, value in (
+            ("--mqcheck-disk", "disk", settings.disk),
+            ("--mqcheck-disk-model", "disk_model", settings.disk_model),
+        )
+        if value != defaults[name]
+    ]
     words.extend(f"--mqcheck-specs {shlex.quote(str(folder))}" for folder in settings.specs)
     return " ".join([*words, f"--mqcheck-select {shlex.quote(scenario)}"])
 

@@ -76,6 +76,21 @@ SETTINGS: Final = (
     ),
     Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
     Setting(
+        "disk",
+        "text",
+        "own",
+        "own|fuse",
+        "How the reference's disk fails and loses power: own (default): by its record of what it synced; fuse: by a "
+        "file system of ours, as for any other broker.",
+    ),
+    Setting(
+        "disk_model",
+        "text",
+        "ext4-like",
+        "MODEL",
+        "What that file system keeps when the power fails: ext4-like (default), strict-size, strict-posix.",
+    ),
+    Setting(
         "concurrency",
         "number",
         None,

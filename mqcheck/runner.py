@@ -28,7 +28,7 @@ from mqcheck.links.base import NetworkLike
 from mqcheck.profile import Profile
 from mqcheck.scenarios.base import Launcher, Scenario, World, unfit
 from mqcheck.scenarios.ending import final_read, recover
-from mqcheck.targets.base import Opening, Target
+from mqcheck.targets.base import DISK_CAPABILITIES, DiskChoice, Opening, Target
 
 if TYPE_CHECKING:
     from mqcheck.links.toxiproxy import ToxiproxyServer
@@ -93,6 +93,7 @@ async def run_scenario(
     sabotage: str | None = None,
     odd: str | None = None,
     replay: str = "",
+    disk: DiskChoice | None = None,
 ) -> None:
     """Run a scenario once and leave its history in `folder` (made if need be, must hold no history).
 
@@ -101,6 +102,7 @@ async def run_scenario(
     in plan.json; but RefusedError when a node refused what the user had asked for. Cancelling it takes everything down
     before CancelledError goes on.
     """
+    disk = (disk or DiskChoice()) if scenario.needs & DISK_CAPABILITIES else None
     plan = _PlanFile(folder / "plan.json", _plan(scenario, target, profile, seed, run, sabotage, odd, replay))
     plan.write(not_applicable=unfit(scenario, target, profile) or None)
     began = stage.clock.monotonic_ns()
@@ -116,7 +118,7 @@ async def run_scenario(
             trouble = None
             return
         async with asyncio.timeout(profile.scenario_ms / 1000):
-            await _play(_Call(scenario, target, profile, seed, folder, run, stage, sabotage, odd), recorder)
+            await _play(_Call(scenario, target, profile, seed, folder, run, stage, sabotage, odd, disk), recorder)
         trouble = None
     except TimeoutError as error:
         trouble = f"broken off after {profile.scenario_ms} ms: {_describe(error)}"
@@ -144,6 +146,8 @@ class _Call:
     stage: Stage
     sabotage: str | None
     odd: str | None
+    disk: DiskChoice | None
+    """None: nothing is done to disks in this scenario."""
 
 
 async def _play(call: _Call, recorder: Recorder) -> None:
@@ -165,6 +169,7 @@ async def _play(call: _Call, recorder: Recorder) -> None:
             odd=call.odd,
             held_ms=profile.client.pull_timeout_ms,
             needs=scenario.needs,
+            disk=call.disk,
         )
         cluster = await call.target.open(scenario.deployment_for(profile), opening)
         stack.push_async_callback(cluster.close)

@@ -10,12 +10,14 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
+from mqcheck.disks.model import MODELS, Model
 from mqcheck.errors import SettingsError
 from mqcheck.options import SETTINGS, Setting
 
 PROFILES: Final = ("quick", "full")
+DISKS: Final[tuple[Literal["own", "fuse"], ...]] = ("own", "fuse")
 SEED_MAX: Final = 2**32 - 1
 """Largest seed; ours, so that it stays readable and fits every generator."""
 CONCURRENCY_MAX: Final = 64
@@ -55,6 +57,10 @@ class Settings:
     strict: bool
     concurrency: int | None
     """None: three for each core."""
+    disk: Literal["own", "fuse"] = "own"
+    """How the reference's disk fails: by itself, or by a file system of ours under it."""
+    disk_model: Model = MODELS[0]
+    """What a file system of ours keeps when the power fails."""
 
 
 def resolve(
@@ -80,10 +86,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         return here if resolved[name].source.startswith(("command", "environment")) else base
 
     value = {name: one.value for name, one in resolved.items()}
-    if value["profile"] not in PROFILES:
-        raise SettingsError(
-            f"profile {value['profile']!r} is none of {', '.join(PROFILES)}; say --mqcheck-profile quick"
-        )
+    _one_of("profile", value["profile"], PROFILES)
     _check_range("seed", value["seed"], 0, SEED_MAX)
     _check_range("concurrency", value["concurrency"], 1, CONCURRENCY_MAX)
     if value["sabotage"] and value["odd"]:
@@ -104,6 +107,8 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         known=_known(value["known"], start("known")),
         strict=value["strict"],
         concurrency=value["concurrency"],
+        disk=_one_of("disk", value["disk"], DISKS),
+        disk_model=_one_of("disk_model", value["disk_model"], MODELS),
     )
 
 
@@ -175,6 +180,17 @@ def _flag(setting: Setting, raw: Any, source: str) -> bool:
     if word in {"0", "false", "no", "off"}:
         return False
     raise SettingsError(f"{setting.name} = {raw!r} ({source}) is neither true nor false")
+
+
+_Word = TypeVar("_Word", bound=str)
+
+
+def _one_of(name: str, value: str, known: Sequence[_Word]) -> _Word:
+    for word in known:
+        if word == value:
+            return word
+    option = f"--mqcheck-{name.replace('_', '-')}"
+    raise SettingsError(f"{name} {value!r} is none of {', '.join(known)}; say {option} {known[0]}")
 
 
 def _check_range(name: str, value: int | None, least: int, most: int) -> None:

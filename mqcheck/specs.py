@@ -48,6 +48,7 @@ FAULT_KINDS: Final = (
     "power-cut",
     "slow-fsync",
     "fsync-error",
+    "disk-full",
     "clock",
 )
 """Kinds of fault that ``needs`` may name."""
@@ -93,6 +94,8 @@ class Guarantee:
     area: str
     path: str
     """The file the entry stands in."""
+    figures: str = ""
+    """For NOT-PROMISED entries: a query for texts (column ``figure``) that say how much; may be empty."""
 
     @property
     def promised(self) -> bool:
@@ -192,7 +195,7 @@ class _Entry:
     """One entry under validation: every complaint names file, id, field, rule and way out."""
 
     TEXTS: Final = ("id", "title", "subject", "level", "statement", "exercised")
-    OPTIONAL_TEXTS: Final = ("applies", "since", "until", "violations", "inconclusive", "seen")
+    OPTIONAL_TEXTS: Final = ("applies", "since", "until", "violations", "inconclusive", "seen", "figures")
     LISTS: Final = ("needs", "exceptions", "sources", "sabotage", "legal_odd")
     NUMBERS: Final = ("tolerance_ms", "enough")
 
@@ -233,8 +236,9 @@ class _Entry:
         if values["level"] == "NOT-PROMISED":
             if not values["seen"] or values["violations"] or values["inconclusive"]:
                 raise self.fail("seen", "a NOT-PROMISED entry has a query 'seen' and no violations or inconclusive")
-        elif not values["violations"] or values["seen"]:
-            raise self.fail("violations", "a promise has a query 'violations'; 'seen' belongs to NOT-PROMISED")
+        elif not values["violations"] or values["seen"] or values["figures"]:
+            rule = "a promise has a query 'violations'; 'seen' and 'figures' belong to NOT-PROMISED"
+            raise self.fail("violations", rule)
 
     def text(self, field: str, *, required: bool) -> str:
         value = self.data.get(field, "")

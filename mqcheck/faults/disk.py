@@ -1,4 +1,4 @@
-"""Faults of a disk that still works: fsync that is slow, fsync that fails."""
+"""Faults of a disk that still works: fsync that is slow, fsync that fails, writes that find it full."""
 
 from __future__ import annotations
 
@@ -66,4 +66,32 @@ class FsyncError(Fault):
 
     async def heal(self, ground: Ground) -> Mapping[str, Any]:
         """Tell the node's disk; effect: what the disk counted while it failed."""
+        return await node_named(ground.cluster, self.victim).set_disk()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DiskFull(Fault):
+    """Every write to a broker's log fails with ENOSPC, also the kernel's own of mapped pages. Healed like the others.
+
+    Reveals acknowledgements of messages that no write has taken to the disk: a kernel drops what it could not write,
+    and a later fsync succeeds (apache/rocketmq#2706).
+    """
+
+    kind: ClassVar[str] = "disk-full"
+    needs: ClassVar[str] = "disk-full"
+
+    victim: str
+    """Name of a broker node."""
+
+    @property
+    def node(self) -> str:
+        """The node it hits."""
+        return self.victim
+
+    async def inject(self, ground: Ground) -> None:
+        """Tell the node's disk."""
+        await node_named(ground.cluster, self.victim).set_disk(disk_full=True)
+
+    async def heal(self, ground: Ground) -> Mapping[str, Any]:
+        """Tell the node's disk; effect: what the disk counted while it was full."""
         return await node_named(ground.cluster, self.victim).set_disk()

@@ -22,6 +22,9 @@ RECORD_NAME: Final = "synced.jsonl"
 EARLIER_SUFFIX: Final = ".prev"
 TEMPORARY_SUFFIX: Final = ".tmp"
 
+RECORD_MODEL: Final = "the reference's record of what it synced"
+"""What decides what such a cut leaves, as reports have it."""
+
 FILES_SHOWN_MAX: Final = 20
 """Files that an effect lists one by one; the sums count all of them. Ours."""
 
@@ -90,6 +93,7 @@ class _Losses:
             "files_removed": self.files_removed,
             "files_restored": self.files_restored,
             "by_file": self.by_file or {},
+            "model": RECORD_MODEL,
         }
 
 

@@ -243,6 +243,17 @@ TABLES: Final[dict[str, Table]] = {
             "body_digest props_digest record_digest flag store_time born_time reconsume_times tag keys prepared_offset",
         ),
         _table(
+            "surveys",
+            "span",
+            "node broker life records",
+        ),
+        _table(
+            "surveyed",
+            "point",
+            "parent node broker topic queue queue_offset physical_offset message attempt unique_key store_time",
+        ),
+        _table("inventory", "span", "reading node broker kind name listed"),
+        _table(
             "faults",
             "life",
             "kind node link direction began active healing healed confirmed effect parameters",
@@ -304,6 +315,7 @@ FACTS: Final = (
     "prefix_done",
     "sightings",
     "node_trouble",
+    "survival",
     "owned",
     "meddled",
     "expected",

@@ -273,7 +273,8 @@ def _guarantee(
 
 def _reason(verdict: str | None, worst: Verdict | None, pairs: Sequence[Verdict], exercised: int) -> str:
     if verdict is None:
-        return f"not promised; seen {exercised} times"
+        figures = [figure for pair in pairs for figure in pair.reason.split("; ")[1:]]
+        return "; ".join((f"not promised; seen {exercised} times", *figures))
     if worst is None:
         return "no scenario of this run exercised it"
     if verdict == NOT_EXERCISED:
@@ -351,9 +352,11 @@ def conditions(report: Mapping[str, Any]) -> str:
 
 def file_system_model(report: Mapping[str, Any]) -> str:
     """What a loss of power was in this run, as far as it was tried."""
-    kinds = {fault["kind"] for scenario in report["scenarios"] for fault in scenario["faults"]}
-    if "power-cut" in kinds:
-        return "what was not fsynced is lost or torn, by seed"
+    cuts = [fault for scenario in report["scenarios"] for fault in scenario["faults"] if fault["kind"] == "power-cut"]
+    if cuts:
+        models = sorted({fault["effect"].get("model", "") for fault in cuts} - {""})
+        by = f" (by {', '.join(models)})" if models else ""
+        return f"what was not fsynced is lost or torn, by seed{by}"
     return "the page cache survives (no power cut in this run)"
 
 

@@ -113,6 +113,19 @@ class Admin:
         table = None if read is None else read.get("topicConfigTable")
         return table if isinstance(table, dict) else None
 
+    async def groups(self, node: str) -> dict[str, Any] | None:
+        """GET_ALL_SUBSCRIPTIONGROUP_CONFIG: group → its configuration."""
+        return await self._table(node, RequestCode.GET_ALL_SUBSCRIPTIONGROUP_CONFIG, "subscriptionGroupTable")
+
+    async def all_offsets(self, node: str) -> dict[str, Any] | None:
+        """GET_ALL_CONSUMER_OFFSET: ``topic@group`` → queue → committed offset."""
+        return await self._table(node, RequestCode.GET_ALL_CONSUMER_OFFSET, "offsetTable")
+
+    async def _table(self, node: str, code: RequestCode, name: str) -> dict[str, Any] | None:
+        read = _json(await self._ask(node, self.client.command(code)))
+        table = None if read is None else read.get(name)
+        return table if isinstance(table, dict) else None
+
     # --- offsets ----------------------------------------------------------------------------------------------------
 
     async def min_offset(self, node: str, topic: str, queue: int) -> int | None:

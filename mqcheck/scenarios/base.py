@@ -28,7 +28,6 @@ from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.models import ClientSettings
 from mqcheck.rocketmq.names import owned
 from mqcheck.targets.base import Cluster, Deployment, Role, Setting, Target, Victim
-from mqcheck.targets.faketime import find_library
 
 Phase = Literal["load", "fault", "heal", "recover", "final-read"]
 """The phases of every scenario, in this order; `fault` may be missing or come several times."""
@@ -290,10 +289,10 @@ def unfit(scenario: Scenario, target: Target, profile: Profile) -> str:
     missing = sorted(scenario.needs - target.capabilities)
     if missing == ["destructive"]:
         return f"it changes the cluster for everybody: allow it on {target.name} with --mqcheck-allow destructive"
-    if "clock" in missing and find_library() is None:
-        return f"{target.name} gets clocks of its own by libfaketime, which is not here: install it (Debian: faketime)"
     if missing:
-        return f"{target.name} cannot take {', '.join(missing)}: run it on a target that can, such as reference"
+        why = next((target.lacking[each] for each in missing if each in target.lacking), "")
+        what = f"{target.name} cannot take {', '.join(missing)}"
+        return f"{what} here: {why}" if why else f"{what}: run it on a target that can, such as reference"
     deployment = scenario.deployment_for(profile)
     if reason := target.refuses(deployment):
         return reason

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from mqcheck.disks.model import MODELS, Model
 from mqcheck.errors import SettingsError
 from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder
@@ -57,6 +58,16 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class DiskChoice:
+    """How disk faults and power cuts are done, where a scenario has any."""
+
+    by: Literal["own", "fuse"] = "own"
+    """own: by the node itself, where it can (the reference); fuse: by a file system of ours, as for any other node."""
+    model: Model = MODELS[0]
+    """What a file system of ours keeps when the power fails."""
+
+
+@dataclass(frozen=True, slots=True)
 class Opening:
     """What a target is given to bring a deployment up; made by the runner."""
 
@@ -79,6 +90,8 @@ class Opening:
     """A broker may keep a pull of the kit's clients for so long, also when they have gone."""
     needs: frozenset[str] = frozenset()
     """Capabilities that the scenario needs: a target that has some only at a price pays it for these alone."""
+    disk: DiskChoice | None = None
+    """None: nothing will be done to disks or power, so nothing need stand before them."""
 
 
 class Victim(Protocol):
@@ -152,8 +165,11 @@ class Node(Victim, Protocol):
         """End it and drop what was not synced; what was dropped. Raises FaultError where it cannot be done."""
         ...
 
-    async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
-        """Make every fsync slow or failing (defaults: healthy); what the disk has counted since the last call."""
+    async def set_disk(
+        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
+    ) -> Mapping[str, object]:
+        """Make fsyncs of the log slow or failing, or its writes (defaults: healthy); the disk's counts since the last
+        call."""
         ...
 
     async def set_clock(self, offset_ms: int) -> None:
@@ -211,6 +227,11 @@ class Target(Protocol):
         ...
 
     @property
+    def lacking(self) -> Mapping[str, str]:
+        """Capability that its nodes could take, and this machine cannot give → why, and the way out."""
+        ...
+
+    @property
     def at_once(self) -> int | None:
         """Most scenarios that one process should run at a time, where a user says nothing; None: as many as fit."""
         ...
@@ -251,6 +272,7 @@ CAPABILITIES = frozenset(
         "power-cut",
         "slow-fsync",
         "fsync-error",
+        "disk-full",
         "clock",
         "replication",
         "server-links",
@@ -265,6 +287,9 @@ CAPABILITIES = frozenset(
 
 OWNED: Final = frozenset({"server-links", "destructive"})
 """What every target can take that starts its nodes itself."""
+
+DISK_CAPABILITIES: Final = frozenset({"power-cut", "slow-fsync", "fsync-error", "disk-full"})
+"""Those for which something must stand between a node and its disk."""
 
 
 def node_named(cluster: Cluster, name: str) -> Node:

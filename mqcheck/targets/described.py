@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from mqcheck.disks.tools import missing_disk
 from mqcheck.errors import NodeError, RefusedError, SettingsError
 from mqcheck.guard import Guard
 from mqcheck.links.ports import HOST, VIP_DISTANCE
-from mqcheck.targets.base import OWNED, Deployment, Opening, Role, Setting
+from mqcheck.targets.base import DISK_CAPABILITIES, OWNED, Deployment, Opening, Role, Setting
 from mqcheck.targets.description import Description, RoleDescription, read_description
-from mqcheck.targets.faketime import find_library
+from mqcheck.targets.disks import NodeDisk
+from mqcheck.targets.faketime import missing_clock
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
 from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
@@ -41,9 +43,21 @@ class DescribedTarget:
         """`name` is what ``--mqcheck-target`` was given."""
         self.name = name
         self.description = description
-        can = description.capabilities if find_library() is not None else description.capabilities - {"clock"}
-        self.capabilities = can | OWNED
         self.at_once = description.at_once
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """As the description has them, but for those that this machine lacks the means for."""
+        return (self.description.capabilities | OWNED) - self.lacking.keys()
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """Capability that the description has and this machine cannot give → why, and the way out."""
+        without_disk, without_clock = missing_disk(), missing_clock()
+        found = dict.fromkeys(DISK_CAPABILITIES, without_disk) if without_disk else {}
+        if without_clock:
+            found["clock"] = without_clock
+        return {name: why for name, why in found.items() if name in self.description.capabilities}
 
     @property
     def version(self) -> str:
@@ -144,6 +158,10 @@ class DescribedNode(ProcessNode):
         identity = {} if broker is None else {"brokerName": broker[0], "brokerId": str(broker[1])}
         self.settings = {**self._told.effective(settings), **identity}
         self._folder = opening.folder / "nodes" / name
+        self._log_folder = description.commit_log
+        if opening.disk is not None and broker is not None:
+            log = opening.folder / "logs" / f"{name}.disk.log"
+            self._disk = NodeDisk(self._folder, log, guard, opening.disk.model, description.commit_log or "")
         self._ports = HeldPorts(broker=broker is not None)
         self.address = f"{HOST}:{self._ports.port}"
         self._values = self._placeholders(nameservers)

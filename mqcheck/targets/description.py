@@ -24,8 +24,9 @@ from mqcheck.targets.settings import DERIVED
 FORMAT: Final = 1
 """Version of the file's format."""
 
-POSSIBLE: Final = CAPABILITIES - OWNED - {"power-cut", "slow-fsync", "fsync-error"}
-"""What a plain process can take: what hurts its links, what signals do, and a clock of its own by libfaketime."""
+POSSIBLE: Final = CAPABILITIES - OWNED
+"""What a plain process can take: what hurts its links, what signals do, what a disk of ours under it does, and a clock
+of its own by libfaketime."""
 
 NODE_PLACEHOLDERS: Final = ("python", "here", "folder", "data", "logs", "name", "port", "settings")
 BROKER_PLACEHOLDERS: Final = ("vip_port", "ha_port", "broker_name", "broker_id", "nameservers")
@@ -126,6 +127,8 @@ class Description:
     environment: Mapping[str, str]
     constants: Mapping[str, str]
     """More placeholders, of the description's own."""
+    commit_log: str | None
+    """Folder in a broker's data that holds a log of records in RocketMQ's format; None: nobody knows of one."""
     nameserver: RoleDescription
     broker: RoleDescription
 
@@ -158,6 +161,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
         "at_once",
         "environment",
         "constants",
+        "commit_log",
         "nameserver",
         "broker",
     )
@@ -187,6 +191,7 @@ def parse_description(data: Mapping[str, Any], path: Path, constants: Mapping[st
         at_once=at_once,
         environment=environment,
         constants=own,
+        commit_log=_commit_log(top),
         nameserver=_role(top.table("nameserver"), "nameserver"),
         broker=_role(top.table("broker"), "broker"),
     )
@@ -261,11 +266,22 @@ def _rule(table: Table, key: str) -> SettingRule:
     return SettingRule(rule.key, rule.name, rule.unit, default, rule.least, rule.most, rule.argument)
 
 
+def _inside(path: str) -> bool:
+    parts = PurePosixPath(path)
+    return not parts.is_absolute() and ".." not in parts.parts and bool(parts.name)
+
+
+def _commit_log(top: Table) -> str | None:
+    found: str | None = top.take("commit_log", str, None)
+    if found is not None and not _inside(found):
+        raise top.wrong("commit_log", "the log lies below {data}: write a relative path without ..")
+    return found
+
+
 def _file(table: Table) -> FileTemplate:
     table.only("path", "text")
     path = table.take("path", str)
-    parts = PurePosixPath(path)
-    if parts.is_absolute() or ".." in parts.parts or not parts.name:
+    if not _inside(path):
         raise table.wrong("path", "a file lies below its node's folder: write a relative path without ..")
     return FileTemplate(path, table.take("text", str))
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from mqcheck.errors import NodeError, RefusedError, SettingsError
 from mqcheck.targets.apache import description_file
-from mqcheck.targets.base import Opening, Setting
+from mqcheck.targets.base import DISK_CAPABILITIES, Opening, Setting
 from mqcheck.targets.container_life import ContainerProcess, ContainerSpec, Daemon, connect
 from mqcheck.targets.described import DescribedCluster, DescribedNode, DescribedTarget, exec_target
 from mqcheck.targets.description import Description, read_description
@@ -36,10 +36,15 @@ class DockerTarget(DescribedTarget):
     def __init__(self, name: str, description: Description, image: str, daemon: Daemon) -> None:
         """Raises SettingsError when the daemon does not have the image."""
         super().__init__(name, description)
-        self.capabilities -= {"clock"}  # libfaketime is the host's, not the image's
         self._image = image
         self._daemon = daemon
         daemon.image(image)
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """No file system of ours is put into a container, and libfaketime is the host's, not the image's."""
+        wanted = self.description.capabilities & (DISK_CAPABILITIES | {"clock"})
+        return dict.fromkeys(wanted, "disk and clock of a container are not ours: run apache:VERSION or exec:FILE")
 
     def _cluster(self, opening: Opening) -> DockerCluster:
         return DockerCluster(opening, self.version, self.name, self.description, self._image, self._daemon)

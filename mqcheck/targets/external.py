@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, NoReturn
 
 from mqcheck.errors import FaultError, NodeError, RefusedError, SettingsError
@@ -31,6 +32,7 @@ class ExternalTarget:
 
     at_once: int | None = 1
     """The bytes of two scenarios' links to one broker cannot be told apart in one process; ``-n`` makes more."""
+    lacking: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, name: str, nameservers: Sequence[str], allowed: Collection[str], found: Survey) -> None:
         """`name` is what ``--mqcheck-target`` was given, `found` the cluster when it was looked at."""

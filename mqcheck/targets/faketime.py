@@ -37,6 +37,13 @@ def find_library(folders: Iterable[str] = FOLDERS) -> Path | None:
     return next(found, None)
 
 
+def missing_clock() -> str:
+    """What is missing for clocks of nodes' own, and the way out; empty where nothing is."""
+    return (
+        "" if find_library() is not None else "clocks need libfaketime: install it (Debian: apt-get install faketime)"
+    )
+
+
 class NodeClock:
     """The wall clock of one node, through all its lives."""
 

@@ -19,7 +19,9 @@ from typing import Any, Final
 
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard
+from mqcheck.rocketmq.survey import records_below, survey
 from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening, Role, Setting
+from mqcheck.targets.disks import NodeDisk
 from mqcheck.targets.faketime import NodeClock, find_library
 from mqcheck.targets.processes import NodeProcess
 from mqcheck.targets.settings import derived_settings
@@ -43,6 +45,8 @@ class ProcessNode(ABC):
     """How long it may take over that."""
     stop_statuses: frozenset[int] = frozenset({0})
     """Exit statuses of a clean end."""
+    _log_folder: str | None = None
+    """Folder in its data with the commit log, in RocketMQ's format of records; None: not known."""
 
     def __init__(
         self, opening: Opening, guard: Guard, name: str, role: Role, broker: tuple[str, int] | None = None
@@ -63,6 +67,8 @@ class ProcessNode(ABC):
         self._clock = None if library is None else NodeClock(library, opening.folder / "nodes" / f"{name}.clock", guard)
         self._row = 0
         self._how: str | None = None
+        self._disk: NodeDisk | None = None
+        """A file system of ours over its data, where disk faults or power cuts are to come."""
 
     @property
     def running(self) -> bool:
@@ -81,6 +87,8 @@ class ProcessNode(ABC):
         self.life += 1
         self._how = None
         self._is_ready = False
+        if self._disk is not None and not self._disk.mounted:
+            await self._disk.mount()
         self._row = self._opening.recorder.begin(
             "nodes",
             node=self.name,
@@ -130,12 +138,31 @@ class ProcessNode(ABC):
         await self._alive().resume()
 
     async def power_cut(self, rng: random.Random, *, torn: bool) -> Mapping[str, object]:
-        """Nobody knows what this process has synced: raises FaultError."""
-        raise FaultError(f"the power of {self.name} cannot be cut: nothing records what it syncs")
+        """SIGKILL, and what it had not synced is gone; then what is left of its log is written to the history."""
+        if self._disk is None:
+            raise FaultError(f"the power of {self.name} cannot be cut: no disk of ours is under it")
+        process = self._ending("power-cut")
+        process.signal(signal.SIGKILL)
+        await self._disk.halt()
+        await process.kill()
+        effect = await self._disk.cut(rng, torn=torn)
+        await self._survey(self._disk.durable)
+        return effect
 
-    async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
-        """Nothing stands between this process and its disk: raises FaultError."""
-        raise FaultError(f"the disk of {self.name} cannot be told anything: nothing stands before it")
+    async def set_disk(
+        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
+    ) -> Mapping[str, object]:
+        """Tell the disk of ours under it. Raises FaultError when there is none."""
+        if self._disk is None:
+            raise FaultError(f"the disk of {self.name} cannot be told anything: no disk of ours is under it")
+        return await self._disk.set(fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error, disk_full=disk_full)
+
+    async def _survey(self, data: Path) -> None:
+        """Write down what a cut left of its log, where it is known where that is."""
+        if self._log_folder is not None and self.broker is not None:
+            # Found in a thread of its own, written here: a recorder belongs to one thread.
+            found = await asyncio.to_thread(list, records_below(data / self._log_folder))
+            survey(self._opening.recorder, found, self.name, self.broker, self.life)
 
     async def set_clock(self, offset_ms: int) -> None:
         """Its clock goes its own way where the scenario needs that; otherwise raises FaultError."""
@@ -148,6 +175,8 @@ class ProcessNode(ABC):
         if self._process is not None and not self._process.ended:
             self._how = self._how or "kill"
             await self._process.kill()
+        if self._disk is not None:
+            await self._disk.close()
         self._release()
 
     @abstractmethod

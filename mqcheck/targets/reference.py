@@ -11,6 +11,7 @@ import asyncio
 import importlib.metadata
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,8 @@ from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
 from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Setting, setting_text
 from mqcheck.targets.control import ControlChannel
-from mqcheck.targets.faketime import find_library
+from mqcheck.targets.disks import NodeDisk
+from mqcheck.targets.faketime import missing_clock
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.ports import HeldPorts
 from mqcheck.targets.processes import NodeProcess, WatchedProcess
@@ -36,6 +38,9 @@ CONTROL_SECONDS_MAX: Final = 5.0
 UNUSABLE_SETTING: Final = 2
 """Exit status by which the reference says that it cannot use what it was started with."""
 
+LOG_FOLDER: Final = "commitlog"
+"""Of a broker's store."""
+
 ROOT: Final = Path(__file__).parents[2]
 """Where both packages lie: the children's working folder, so that they are found in a checkout too."""
 
@@ -48,8 +53,14 @@ class ReferenceTarget:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """All there are; clocks only where libfaketime is installed."""
-        return CAPABILITIES if find_library() is not None else CAPABILITIES - {"clock"}
+        """All there are, but for those that this machine lacks the means for."""
+        return CAPABILITIES - self.lacking.keys()
+
+    @property
+    def lacking(self) -> Mapping[str, str]:
+        """See `Target`: its disks are its own, so only a clock may be lacking."""
+        why = missing_clock()
+        return {"clock": why} if why else {}
 
     @property
     def version(self) -> str:
@@ -106,6 +117,8 @@ class ReferenceCluster(ProcessCluster):
 class ReferenceNode(ProcessNode):
     """One NameServer or broker process, through all its lives."""
 
+    _log_folder = LOG_FOLDER
+
     def __init__(
         self,
         opening: Opening,
@@ -117,29 +130,57 @@ class ReferenceNode(ProcessNode):
     ) -> None:
         super().__init__(opening, guard, name, role, broker)
         self._wanted = dict(settings)
+        if opening.disk is not None and opening.disk.by == "fuse" and broker is not None:
+            folder = Path(str(settings["storePathRootDir"]))
+            log = opening.folder / "logs" / f"{name}.disk.log"
+            self._disk = NodeDisk(folder, log, guard, opening.disk.model, LOG_FOLDER)
+            self._wanted["storePathRootDir"] = str(self._disk.point)
         self._ports = HeldPorts(broker=broker is not None)
         self._control: ControlChannel | None = None
         self._ready: asyncio.Future[dict[str, Any]] | None = None
-        self._counts: dict[str, int] = {}
+        self._counts = Counter[str]()
+        """What this life's disk said last."""
+        self._carried = Counter[str]()
+        """What the disks of lives that lost their power had counted since."""
+        self._switches: dict[str, bool | int] = {}
 
     async def power_cut(self, rng: random.Random, *, torn: bool) -> Mapping[str, object]:
         """SIGKILL, then drop what was not synced."""
+        if self._disk is not None:
+            return await super().power_cut(rng, torn=torn)
+        await self._keep_counts()
         await self._ending("power-cut").kill()
-        return await asyncio.to_thread(apply_power_cut, Path(str(self._wanted["storePathRootDir"])), rng, torn=torn)
+        data = Path(str(self._wanted["storePathRootDir"]))
+        effect = await asyncio.to_thread(apply_power_cut, data, rng, torn=torn)
+        await self._survey(data)
+        return effect
 
-    async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
-        """Tell the node's disk; how many fsyncs were delayed and failed since the last call."""
+    async def set_disk(
+        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
+    ) -> Mapping[str, object]:
+        """Tell the node's disk; how many fsyncs were delayed and failed, and writes refused, since the last call."""
+        if self._disk is not None:
+            return await super().set_disk(fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error, disk_full=disk_full)
         self._alive()
+        self._switches = {"fsync_delay_ms": fsync_delay_ms, "fsync_error": fsync_error, "disk_full": disk_full}
+        return await self._tell_disk()
+
+    async def _tell_disk(self) -> dict[str, int]:
         assert self._control is not None  # noqa: S101 - every life has one
-        answer = await self._control.ask(
-            CONTROL_SECONDS_MAX, do="disk", fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error
-        )
-        before = self._counts
-        self._counts = {key: value for key, value in answer.items() if type(value) is int}
-        return {key: value - before.get(key, 0) for key, value in self._counts.items()}
+        answer = await self._control.ask(CONTROL_SECONDS_MAX, do="disk", **self._switches)
+        counts = Counter({key: value for key, value in answer.items() if type(value) is int})
+        new = {key: counts[key] - self._counts[key] + self._carried[key] for key in counts}
+        self._counts, self._carried = counts, Counter()
+        return new
+
+    async def _keep_counts(self) -> None:
+        """A disk's fault that a cut ends has had an effect too."""
+        if any(self._switches.values()):
+            self._carried = Counter(await self._tell_disk())
+            self._switches = {}
 
     def _spawn(self, log: Path, on_end: Callable[[int], None]) -> WatchedProcess:
-        self._counts = {}
+        self._counts = Counter()
         self._ready = asyncio.get_running_loop().create_future()
         control = self._control = ControlChannel()
         command = self._command(control)

@@ -15,10 +15,12 @@ import importlib.util
 import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
 from mqcheck.errors import FaultError, MissingToolError, NodeError
 from mqcheck.links.sim_network import SimNetwork
+from mqcheck.rocketmq.survey import records_in, survey
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
 from mqcheck.targets.lives import broker_node_name, broker_settings
 from mqcheck.targets.reference import ReferenceTarget
@@ -34,6 +36,9 @@ from reference_impl.server import Core
 from reference_impl.settings import BrokerSettings, load
 
 T = TypeVar("T")
+
+LOG_PREFIX: Final = "commitlog/"
+"""Of the files that hold a broker's log."""
 
 NAMESERVER_PORT: Final = 9876
 BROKER_PORT: Final = 10911
@@ -88,6 +93,7 @@ class SimTarget:
 
     name = "sim"
     capabilities = CAPABILITIES - {"slow-fsync", "clock", "replication"}
+    lacking: Mapping[str, str] = MappingProxyType({})
     at_once: int | None = None
 
     @property
@@ -301,19 +307,27 @@ class SimNode:
     async def power_cut(self, rng: random.Random, *, torn: bool) -> Mapping[str, object]:
         """The end at once, and what was not synced is gone."""
         self._die("power-cut")
-        return {"unsynced_bytes_dropped": self._memory.crash(power=True, rng=rng, torn=torn)}
+        dropped = self._memory.crash(power=True, rng=rng, torn=torn)
+        if self.broker is not None:
+            files = (self._memory.read_file(name) or b"" for name in self._memory.list(LOG_PREFIX))
+            records = (record for data in files for record in records_in(data))
+            survey(self._recorder, records, self.name, self.broker, self.life)
+        return {"unsynced_bytes_dropped": dropped, "model": "the simulated disk's"}
 
     async def set_clock(self, offset_ms: int) -> None:
         """Every host of a simulation has the same time: raises FaultError."""
         raise FaultError(f"the clock of {self.name} is everybody's in a simulation: use the reference target")
 
-    async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
+    async def set_disk(
+        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
+    ) -> Mapping[str, object]:
         """Make syncs fail, or healthy again; how many have failed since the last call. Slow ones: NodeError."""
         if fsync_delay_ms:
             raise NodeError("a simulated sync takes no time, so it cannot be slow; use the reference target")
         self._disk.fsync_error = fsync_error
-        before, self._counts = self._counts, (self._disk.delayed_fsyncs, self._disk.failed_fsyncs)
-        return {"delayed_fsyncs": self._counts[0] - before[0], "failed_fsyncs": self._counts[1] - before[1]}
+        self._disk.disk_full = disk_full
+        before, self._counts = self._counts, (self._disk.failed_fsyncs, self._disk.refused_writes)
+        return {"failed_fsyncs": self._counts[0] - before[0], "refused_writes": self._counts[1] - before[1]}
 
     async def discard(self) -> None:
         """Whatever state it is in: nothing of it runs. Idempotent."""

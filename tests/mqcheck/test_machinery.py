@@ -89,3 +89,17 @@ def test_a_report_folder_that_pytest_took_for_its_root_is_refused_with_the_way_o
     run = machinery.new_run(settings(report=str(tmp_path)), tmp_path)
     with pytest.raises(SettingsError, match=r"write --mqcheck-report="):
         machinery.prepare_folder(run, tmp_path)
+
+
+def test_a_disk_that_cannot_be_mounted_is_the_users_to_mend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mqcheck.disks import tools
+    from mqcheck.targets.reference import ReferenceTarget
+
+    monkeypatch.setattr(tools, "missing_disk", lambda: "there is no /dev/fuse: it needs root")
+    wanted = settings(disk="fuse", disk_model="strict-size")
+    run = machinery.new_run(wanted, tmp_path)
+    with pytest.raises(MissingToolError, match="--mqcheck-disk fuse: there is no /dev/fuse"):
+        machinery.load(wanted, run, ReferenceTarget())
+    assert machinery.load(settings(), run, ReferenceTarget()).planned
+    assert "--mqcheck-disk fuse --mqcheck-disk-model strict-size" in machinery.replay(wanted, run, "power-cut")
+    assert "--mqcheck-disk" not in machinery.replay(settings(), run, "power-cut")

@@ -33,6 +33,13 @@ def test_folders_belong_to_where_they_were_written() -> None:
     ("command_line", "environment", "table", "told"),
     [
         ({"profile": "fast"}, {}, {}, "'fast' is none of quick, full"),
+        ({"disk": "tape"}, {}, {}, "disk 'tape' is none of own, fuse; say --mqcheck-disk own"),
+        (
+            {"disk_model": "xfs"},
+            {},
+            {},
+            "none of ext4-like, strict-size, strict-posix; say --mqcheck-disk-model ext4-like",
+        ),
         ({"seed": -1}, {}, {}, "seed = -1 is outside 0…"),
         ({}, {"MQCHECK_SEED": "x"}, {}, r"seed = 'x' \(environment MQCHECK_SEED\) is no whole number"),
         ({}, {"MQCHECK_STRICT": "maybe"}, {}, "neither true nor false"),

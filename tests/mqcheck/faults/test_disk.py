@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from mqcheck.faults.base import Fault, Ground
-from mqcheck.faults.disk import FsyncError, SlowFsync
+from mqcheck.faults.disk import DiskFull, FsyncError, SlowFsync
 
 
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [(SlowFsync("broker-a", 900), {"fsync_delay_ms": 900}), (FsyncError("broker-a"), {"fsync_error": True})],
+    [
+        (SlowFsync("broker-a", 900), {"fsync_delay_ms": 900}),
+        (FsyncError("broker-a"), {"fsync_error": True}),
+        (DiskFull("broker-a"), {"disk_full": True}),
+    ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
 def test_the_disk_is_told_and_healed(

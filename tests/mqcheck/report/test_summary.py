@@ -11,7 +11,7 @@ import pytest
 from mqcheck.errors import HistoryError, StreamError
 from mqcheck.judge.verdicts import Verdict
 from mqcheck.report import write_reports
-from mqcheck.report.summary import headline, histories_in, merge_attempts, read_plan, read_stream
+from mqcheck.report.summary import conditions, headline, histories_in, merge_attempts, read_plan, read_stream
 from mqcheck.specs import Specs
 
 
@@ -37,6 +37,16 @@ def test_the_headline_is_honest(report: dict[str, Any]) -> None:
         "MUST: held 2, violated 1, inconclusive 1, harness error 1, not tested 1"
         " (1 the target cannot cut power; use reference)"
     )
+
+
+def test_conditions_name_the_models_of_the_cuts_that_were_made(report: dict[str, Any]) -> None:
+    assert conditions(report).endswith("file-system model: what was not fsynced is lost or torn, by seed")
+    fault = report["scenarios"][0]["faults"][0]
+    fault["effect"]["model"] = "strict-size"
+    assert conditions(report).endswith("is lost or torn, by seed (by strict-size)")
+    for scenario in report["scenarios"]:
+        scenario["faults"] = []
+    assert conditions(report).endswith("the page cache survives (no power cut in this run)")
 
 
 def test_a_guarantee_is_the_worst_of_its_pairs(report: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mqcheck.commands import plugin_arguments
+from mqcheck.disks.tools import missing_disk
 from mqcheck.errors import NodeError, RefusedError
 from mqcheck.guard import group_states
 from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening
@@ -134,7 +135,7 @@ def test_what_cannot_start_says_why_and_leaves_nothing(opening: Opening, tmp_pat
 
 
 def test_the_suite_judges_it(tmp_path: Path) -> None:
-    """A selection that needs every kind of thing: load, a kill, a power cut that no such target can take."""
+    """A selection that needs every kind of thing: load, a kill, a power cut where the machine lets us."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *plugin_arguments(), "-p", "no:cacheprovider", "--mqcheck"),
@@ -153,5 +154,5 @@ def test_the_suite_judges_it(tmp_path: Path) -> None:
     assert verdicts["steady", "con-alo"]["verdict"] == "held"
     assert verdicts["nameserver-kill", "ns-restart-heal"]["verdict"] == "held"
     cut = verdicts["power-cut", "dur-ack-power-sf"]
-    assert cut["verdict"] == "not applicable"
-    assert "cannot take power-cut: run it on a target that can" in cut["reason"]
+    assert cut["verdict"] == ("not applicable" if missing_disk() else "held"), cut["reason"]
+    assert missing_disk() in cut["reason"]

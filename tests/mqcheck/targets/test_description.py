@@ -53,8 +53,9 @@ def test_a_setting_that_nobody_described_is_refused() -> None:
     [
         ("format = 1", "format = 2", r"format = 2: this mqcheck reads format 1"),
         ('name = "reference by description"', "", r"broker.toml has no name: add it"),
-        ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of clock, kill, latency"),
-        ('"pause", ', '"power-cut", ', r"'power-cut' is none of"),
+        ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of clock, disk-full, fsync-error"),
+        ('"pause", ', '"destructive", ', r"'destructive' is none of"),
+        ('"commitlog"', '"../log"', r"commit_log = '\.\./log': the log lies below \{data\}"),
         ("[environment]", 'at_end = "leave"\n[environment]', r"at_end = 'leave': write stop or kill"),
         ("[environment]", "at_once = 0\n[environment]", r"at_once = 0: must be 1 or more"),
         ("[environment]", "[enviroment]", r"unknown key 'enviroment'; did you mean 'environment'\?"),
