@@ -166,6 +166,43 @@ SELECT node, broker, how, off_at, coalesce(on_at, {NEVER}), TRUE FROM lives WHER
 """
 """Widest intervals; ``confirmed`` as the fault says, true for the end of a node's life."""
 
+_SURVIVAL: Final = """
+CREATE TABLE survival AS
+WITH cuts AS (
+    SELECT node, life, ending AS cut_at FROM nodes WHERE how = 'power-cut' AND ending IS NOT NULL
+), looked AS (
+    SELECT op, node, life FROM surveys WHERE outcome = 'ok'
+), left_over AS (
+    SELECT parent, message FROM surveyed WHERE message IS NOT NULL GROUP BY ALL
+), troubled AS (
+    SELECT s.message, min(x.kind) AS trouble FROM sent s
+    JOIN node_trouble x ON x.node = s.node AND x.kind IN ('fsync-error', 'disk-full')
+        AND s.acked_at BETWEEN x.began AND x.ended
+    GROUP BY s.message
+), places AS (
+    SELECT node, topic, queue, max(min_offset) AS min_offset FROM readings
+    WHERE reading = 'final' AND master AND complete GROUP BY ALL
+), read_back AS (
+    SELECT node, message FROM logged WHERE message IS NOT NULL GROUP BY ALL
+)
+SELECT s.message, s.topic, s.broker, s.node, s.queue, s.queue_offset, s.acked_at, c.life, c.cut_at, t.trouble,
+    CASE WHEN l.op IS NOT NULL THEN o.message IS NOT NULL END AS on_disk,
+    CASE WHEN b.message IS NOT NULL THEN TRUE
+         WHEN p.min_offset IS NOT NULL AND coalesce(s.queue_offset, p.min_offset) >= p.min_offset THEN FALSE
+    END AS readable
+FROM sent s
+JOIN cuts c ON c.node = s.node AND c.cut_at > s.acked_at
+LEFT JOIN looked l ON l.node = c.node AND l.life = c.life
+LEFT JOIN left_over o ON o.parent = l.op AND o.message = s.message
+LEFT JOIN troubled t ON t.message = s.message
+LEFT JOIN places p ON p.node = s.node AND p.topic = s.topic AND p.queue = s.queue
+LEFT JOIN read_back b ON b.node = s.node AND b.message = s.message
+WHERE s.fate = 'acked' AND s.delay_level = 0 AND NOT s.transactional
+"""
+"""Each acknowledged message × each later power cut of its node. ``on_disk``: in the bytes of the log that the cut
+left; NULL where nobody looked at them. ``readable``: in the final reading; NULL where its queue has no complete one, or
+begins after it. ``trouble``: the disk fault under which it was acknowledged."""
+
 _OWNED: Final = f"""
 CREATE TABLE owned AS
 WITH seen AS (
@@ -243,6 +280,7 @@ _STATEMENTS: Final[dict[str, str]] = {
     "prefix_done": _PREFIX_DONE,
     "sightings": _SIGHTINGS,
     "node_trouble": _NODE_TROUBLE,
+    "survival": _SURVIVAL,
     "owned": _OWNED,
     "meddled": _MEDDLED,
     "expected": _EXPECTED,

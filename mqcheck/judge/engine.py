@@ -152,7 +152,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Gua
             return _Judged(NOT_APPLICABLE, f"its condition is not met here: {' '.join(guarantee.applies.split())}")
         found = _ask(connection, guarantee, facts.empty)
         if not guarantee.promised:
-            return _seen(connection, found)
+            return _seen(connection, found, _figures(connection, guarantee))
         return _choose(connection, plan, guarantee, facts.confirmed, found)
     except (duckdb.Error, SpecsError) as error:
         reason = f"{HARNESS_ERROR}a query of {guarantee.id} failed: {str(error).strip()}"
@@ -196,11 +196,18 @@ def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, empty: fro
     return found
 
 
-def _seen(connection: duckdb.DuckDBPyConnection, found: _Findings) -> _Judged:
+def _figures(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> list[str]:
+    if not guarantee.figures:
+        return []
+    return [str(row[0]) for row in connection.execute(expand(guarantee.figures, guarantee.tolerance_ms)).fetchall()]
+
+
+def _seen(connection: duckdb.DuckDBPyConnection, found: _Findings, figures: Sequence[str]) -> _Judged:
     """A NOT-PROMISED entry is counted, never judged; ``exercised`` is how often it was seen."""
     total = len(found.rows)
     evidence = tuple(condense(connection, found.columns, found.rows)) if total else ()
-    return _Judged(NOT_APPLICABLE, f"not promised: seen {total} times among {found.exercised}", total, total, evidence)
+    reason = "; ".join((f"not promised: seen {total} times among {found.exercised}", *figures))
+    return _Judged(NOT_APPLICABLE, reason, total, total, evidence)
 
 
 def _choose(

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
-from mqcheck.faults.disk import SlowFsync
+from mqcheck.faults.base import Fault
+from mqcheck.faults.disk import DiskFull, FsyncError, SlowFsync
 from mqcheck.faults.power import PowerCut
 from mqcheck.faults.process import Kill
 from mqcheck.profile import Profile
 from mqcheck.rocketmq.models import MessageQueue
 from mqcheck.scenarios.base import Scenario, World
 from mqcheck.targets.base import BrokerSpec, Deployment
+from mqcheck.workloads.inventory import Inventory
 from mqcheck.workloads.pattern import hurt
 from mqcheck.workloads.probes import poll_offsets
 from mqcheck.workloads.traffic import Traffic
 
 ACKED_BEFORE_CUT: Final = 150
 """A cut comes after so many acknowledgements, never after a fixed time."""
+
+SENT_BEFORE_CUT: Final = 20
+"""A cut inside a disk's fault comes after so many send calls have ended."""
 
 SLOWER_THAN_TIMEOUT: Final = 3
 """An fsync takes so many times the flush time-out, so that the broker must answer before it ends."""
@@ -46,11 +51,14 @@ async def _power_cut(world: World) -> None:
     traffic = Traffic(world)
     topic = await world.topic("ledger", queues=2)
     await traffic.group("audit", topic, members=1)
+    inventory = await Inventory.make(world)
     async with traffic.load(topic, producers=2, rate_per_s=150, workers=4) as ledger:
         async with world.phase("load"):
             await traffic.flow(0, acked=ACKED_BEFORE_CUT)
         await hurt(world, [PowerCut("broker-async"), PowerCut("broker-sync")], world.profile.load_ms / 4)
         async with world.phase("load"):
+            await inventory.look("after")
+            await world.topic(topic, queues=2)  # it may be gone, and the messages in it with it for every reader
             await traffic.flow(world.profile.load_ms / 2, acked=30)
     # Whoever had read further than the cut log reaches is sent to its end: later messages may be passed over too.
     ledger.forgive("broker-async")
@@ -88,6 +96,35 @@ async def _slow_fsync(world: World) -> None:
             await traffic.flow(world.profile.load_ms / 4, acked=10)
 
 
+async def _fsync_error(world: World) -> None:
+    await _fault_then_cut(world, FsyncError("broker-a"))
+
+
+async def _disk_full(world: World) -> None:
+    await _fault_then_cut(world, DiskFull("broker-a"))
+
+
+async def _fault_then_cut(world: World, fault: Fault) -> None:
+    """The power fails while the disk does: once a disk is well again, the next flush hides what was lost."""
+    traffic = Traffic(world)
+    topic = await world.topic("orders", queues=2)
+    await traffic.group("billing", topic, members=1)
+    flush_ms = int(world.cluster.nodes["broker-a"].settings["syncFlushTimeout"])
+    async with traffic.load(topic, producers=2, rate_per_s=100, workers=4, send_timeout_ms=flush_ms * 3) as ledger:
+        async with world.phase("load"):
+            await traffic.flow(world.profile.load_ms / 4, acked=30)
+        async with world.phase("fault"), world.faults.during(fault):
+            await traffic.attempt(max(world.profile.load_ms, flush_ms * 2), calls=SENT_BEFORE_CUT)
+            async with world.faults.during(PowerCut("broker-a")):
+                ledger.forgive("broker-a")
+                await world.sleep_ms(world.profile.load_ms / 4)
+        async with world.phase("load"):
+            await world.topic(topic, queues=2)
+            await traffic.flow(world.profile.load_ms / 4, acked=10)
+    # Whoever had read further than the cut log reaches is sent to its end: later messages may be passed over too.
+    ledger.forgive("broker-a")
+
+
 SCENARIOS: Final = (
     Scenario(
         name="broker-kill",
@@ -111,7 +148,7 @@ SCENARIOS: Final = (
         summary="Catches acknowledgements before the fsync: whole machines lose power, one under each flush mode.",
         deployment=_cut_deployment,
         needs=frozenset({"power-cut"}),
-        aims=("dur-ack-power-sf", "sto-recover-no-ghost"),
+        aims=("dur-ack-power-sf", "dur-power-readable", "dur-meta-power", "sto-recover-no-ghost"),
         run=_power_cut,
         seconds=8,
     ),
@@ -122,6 +159,24 @@ SCENARIOS: Final = (
         needs=frozenset({"slow-fsync"}),
         aims=("dur-notok-stored",),
         run=_slow_fsync,
+        seconds=8,
+    ),
+    Scenario(
+        name="disk-error",
+        summary="Catches acknowledgements of a flush that failed: every fsync of the log fails, then the power does.",
+        deployment=_slow_deployment,
+        needs=frozenset({"fsync-error", "power-cut"}),
+        aims=("dur-ack-fsync-error",),
+        run=_fsync_error,
+        seconds=8,
+    ),
+    Scenario(
+        name="disk-full",
+        summary="Catches acknowledgements of what a full disk did not take: writes of the log fail, then the power.",
+        deployment=_slow_deployment,
+        needs=frozenset({"disk-full", "power-cut"}),
+        aims=("dur-ack-disk-full",),
+        run=_disk_full,
         seconds=8,
     ),
 )

@@ -245,6 +245,16 @@ class Traffic:
             while not await admin.query_offset(node, group, queue.topic, queue.queue) and loop.time() < deadline:
                 await self.world.sleep_ms(ASK_MS)
 
+    async def attempt(self, ms: float, *, calls: int) -> None:
+        """Let traffic go on for so long, and on a slow machine until `calls` more send calls have ended, however they
+        did; gives up as `flow` does.
+        """
+        loop = asyncio.get_running_loop()
+        began, wanted = loop.time(), self.ledger.sent + calls
+        await self.world.sleep_ms(ms)
+        while self.ledger.sent < wanted and loop.time() < began + self.world.profile.ready_ms / 1000:
+            await self.world.sleep_ms(POLL_MS)
+
     async def _produce(
         self, producer: Producer, payloads: Payloads, worker: str, pause_s: float, stop: asyncio.Event
     ) -> None:

@@ -5,22 +5,25 @@ Each class says what it breaks and which guarantee must catch it.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS
-from reference_impl.disk import Disk, FaultyDisk
+from reference_impl.disk import Disk, FaultyDisk, File
 from reference_impl.effects import Effect
-from reference_impl.message import Host, Message
+from reference_impl.message import Host, Message, decode_record
 from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, Sleep
 from reference_impl.server import Core
-from reference_impl.store import Appended, Store
+from reference_impl.store import Appended, Read, Store
 
 LAG_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes that ``ack-before-sync`` leaves unsynced; ours, below what the store accepts."""
+HIDE_EVERY: Final = 10
+"""Every how many messages of a queue ``hide-recovered`` leaves one out."""
 CORRUPT_EVERY: Final = 10
 """Every how many messages ``corrupt-body`` changes one."""
 REORDER_EVERY: Final = 8
@@ -53,6 +56,110 @@ class AckBeforeSync(Passing):
         """A clean stop is honest."""
         self.inner.sync()
         self.inner.close()
+
+
+class AckFailedSync(Passing):
+    """Logs a failed sync and counts it as done, as RocketMQ 4.9.7 does; dur-ack-fsync-error must catch it."""
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.claimed = 0
+
+    @property
+    def synced_position(self) -> int:
+        """What is synced, or was tried to be."""
+        return max(self.claimed, int(self.inner.synced_position))
+
+    def sync(self) -> int:
+        """Try, and claim."""
+        position = int(self.inner.appended_position)
+        try:
+            return int(self.inner.sync())
+        except OSError:
+            self.claimed = position
+            return position
+
+
+class SwallowingDisk(Passing):
+    """Takes what a full disk refuses into memory and says nothing; dur-ack-disk-full must catch it."""
+
+    def open_file(self, name: str) -> File:
+        """A file that never finds the disk full."""
+        return cast(File, _SwallowingFile(self.inner.open_file(name)))
+
+
+class _SwallowingFile(Passing):
+    def __init__(self, inner: File) -> None:
+        super().__init__(inner)
+        self.refused = b""
+
+    @property
+    def size(self) -> int:
+        return int(self.inner.size) + len(self.refused)
+
+    def append(self, data: bytes | memoryview) -> int:
+        at = self.size
+        self.refused += bytes(data)
+        self._try_again()
+        return at
+
+    def write_at(self, at: int, data: bytes | memoryview) -> None:
+        """What was refused is not there to be written again."""
+        size = int(self.inner.size)
+        if at < size:
+            try:
+                self.inner.write_at(at, bytes(data)[: size - at])
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+
+    def read(self, at: int, size: int) -> bytes:
+        end = int(self.inner.size)
+        found: bytes = self.inner.read(at, size) if at < end else b""
+        missing = max(0, at - end)
+        return found + self.refused[missing : missing + size - len(found)]
+
+    def sync(self) -> int:
+        claimed = self.size
+        self._try_again()
+        self.inner.sync()
+        return claimed
+
+    def _try_again(self) -> None:
+        if not self.refused:
+            return
+        try:
+            self.inner.append(self.refused)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+        else:
+            self.refused = b""
+
+
+class HideRecovered(Passing):
+    """Every tenth message that the log held at the start is left out of every answer; dur-power-readable must catch
+    it.
+    """
+
+    def __init__(self, inner: Store) -> None:
+        super().__init__(inner)
+        self.recovered = int(inner.appended_position)
+
+    def read(self, *arguments: Any, **options: Any) -> Read:
+        """Read, and leave out."""
+        found = cast(Read, self.inner.read(*arguments, **options))
+        kept, at = [], 0
+        while at < len(found.records):
+            record = decode_record(found.records, at)
+            hidden = record.physical_offset < self.recovered and record.queue_offset % HIDE_EVERY == 0
+            if not hidden:
+                kept.append(found.records[at : at + record.size])
+            at += record.size
+        if len(kept) == found.count:
+            return found
+        status = found.status if kept else "NO_MATCHED_MESSAGE"
+        return replace(found, status=status, records=b"".join(kept), count=len(kept))
 
 
 class CorruptBody(Passing):
@@ -180,6 +287,19 @@ def _ack_before_sync(store: Store) -> Store:
     return cast(Store, AckBeforeSync(store))
 
 
+def _ack_failed_sync(store: Store) -> Store:
+    return cast(Store, AckFailedSync(store))
+
+
+def _swallowing(disk: Disk, sleep: Sleep) -> Disk:
+    del sleep
+    return cast(Disk, SwallowingDisk(disk))
+
+
+def _hide_recovered(store: Store) -> Store:
+    return cast(Store, HideRecovered(store))
+
+
 def _corrupt_body(store: Store) -> Store:
     return cast(Store, CorruptBody(store))
 
@@ -212,6 +332,24 @@ SABOTAGES: Final = (
         "answers SYNC_FLUSH sends before anything is synced",
         "dur-ack-power-sf",
         wrap_store=_ack_before_sync,
+    ),
+    Sabotage(
+        "ack-failed-sync",
+        "counts a sync of the log that failed as done",
+        "dur-ack-fsync-error",
+        wrap_store=_ack_failed_sync,
+    ),
+    Sabotage(
+        "ack-refused-write",
+        "keeps in memory what a full disk refuses, and calls it synced",
+        "dur-ack-disk-full",
+        wrap_disk=_swallowing,
+    ),
+    Sabotage(
+        "hide-recovered",
+        "leaves out every tenth message that the log held at the start",
+        "dur-power-readable",
+        wrap_store=_hide_recovered,
     ),
     Sabotage(
         "corrupt-body",

@@ -35,6 +35,8 @@ HEALTHY = (
     "broker-blackhole",
     "broker-kill",
     "consumer-fails",
+    "disk-error",
+    "disk-full",
     "nameserver-cut",
     "orderly-rebalance",
     "power-cut",

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mqcheck.disks.tools import missing_disk
 from mqcheck.faults.link import Blackhole, Latency
 from mqcheck.faults.process import Pause
 from mqcheck.guard import MARK_VARIABLE, Guard
@@ -146,6 +147,22 @@ def interrupt_group(run: Any) -> None:
 
 def kill_runner(run: Any) -> None:
     os.kill(run.process.pid, signal.SIGKILL)
+
+
+@pytest.mark.skipif(bool(missing_disk()), reason=missing_disk() or "a disk can be mounted")
+@pytest.mark.parametrize(
+    ("blow", "status"), [(interrupt_leader, 2), (kill_runner, -signal.SIGKILL)], ids=["interrupt", "kill-9"]
+)
+def test_no_disk_stays_mounted(start: Callable[..., Any], blow: Callable[[Any], None], status: int) -> None:
+    run = start("--mqcheck-select", "slow-fsync", *DESCRIBED)
+    run.wait_until(lambda: any("active" in row for row in run.rows("slow-fsync", "faults")), "its fault")
+    before = run.watch()
+    assert [line for line in run.leavings() if line.startswith("mount mqcheck ")]
+    assert any("mqcheck.disks" in command for command in before.values())
+    blow(run)
+    run.finish()
+    assert run.status == status, run.output
+    run.assert_nothing_left()
 
 
 @pytest.mark.parametrize(

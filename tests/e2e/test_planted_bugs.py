@@ -26,6 +26,9 @@ CAUGHT = {
     "two-lock-owners": ("ord-queue-lock", "orderly-rebalance"),
     "reorder-queue": ("sto-fifo-queue", "orderly-rebalance"),
     "corrupt-body": ("dur-body-intact", "steady"),
+    "ack-failed-sync": ("dur-ack-fsync-error", "disk-error"),
+    "ack-refused-write": ("dur-ack-disk-full", "disk-full"),
+    "hide-recovered": ("dur-power-readable", "power-cut"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -32,6 +32,9 @@ SABOTAGES = {
     "two-lock-owners": "ord-queue-lock",
     "reorder-queue": "sto-fifo-queue",
     "corrupt-body": "dur-body-intact",
+    "ack-failed-sync": "dur-ack-fsync-error",
+    "ack-refused-write": "dur-ack-disk-full",
+    "hide-recovered": "dur-power-readable",
 }
 CLIENT = {"prd-retry", "prd-no-false-ok", "con-no-skip", "con-broadcast-all", "ord-queue-fifo"}
 
@@ -54,7 +57,13 @@ def test_every_query_can_be_expanded_and_every_entry_has_a_source() -> None:
     for guarantee in load_specs():
         assert guarantee.sources, guarantee.id
         assert guarantee.statement.endswith("."), guarantee.id
-        for query in (guarantee.exercised, guarantee.violations, guarantee.inconclusive, guarantee.seen):
+        for query in (
+            guarantee.exercised,
+            guarantee.violations,
+            guarantee.inconclusive,
+            guarantee.seen,
+            guarantee.figures,
+        ):
             if query:
                 expand(query, guarantee.tolerance_ms)
 
@@ -89,6 +98,10 @@ def test_a_users_own_folder_is_added(tmp_path: Path) -> None:
         (('exercised = "SELECT 1"', ""), "field 'exercised': must be text that is not empty"),
         (('violations = "SELECT 1 AS op WHERE FALSE"', ""), "field 'violations': a promise has"),
         (('level = "MUST"', 'level = "NOT-PROMISED"'), "field 'seen': a NOT-PROMISED entry"),
+        (
+            ('title = "A thing"', 'title = "A thing"\nfigures = "SELECT 1"'),
+            "'seen' and 'figures' belong to NOT-PROMISED",
+        ),
         (
             ('title = "A thing"', 'title = "A thing"\nenough = 0'),
             "field 'enough': must be a whole number of at least 1",

@@ -19,6 +19,9 @@ CATCHERS = {
     "two-lock-owners": "ord-queue-lock",
     "reorder-queue": "sto-fifo-queue",
     "corrupt-body": "dur-body-intact",
+    "ack-failed-sync": "dur-ack-fsync-error",
+    "ack-refused-write": "dur-ack-disk-full",
+    "hide-recovered": "dur-power-readable",
 }
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from reference_impl.disk import Disk, FaultyDisk
 from reference_impl.message import BatchItem, encode_batch
 from reference_impl.sabotage import ODDITIES, SABOTAGES
+from reference_impl.sabotage.base import Sabotage, Sleep
 from reference_impl.sabotage.storage import LAG_BYTES_MAX, REORDER_HOLD_MS, SLOW_SYNC_MS
 
 Bench = Any
@@ -50,6 +52,84 @@ def test_ack_before_sync_is_honest_at_a_clean_stop_and_when_much_is_unsynced(ben
         b.send("T", bytes(4_000_000))
     b.flush()
     assert b.store.inner.synced_position == b.store.appended_position
+
+
+class Failing:
+    """A disk with switches, between the bench's disk and the planted bug."""
+
+    def __init__(self) -> None:
+        self.disk: FaultyDisk
+
+    def planted(self, name: str, on: bool) -> list[Any]:
+        return [Sabotage("failing", "has switches", None, wrap_disk=self._wrap), *planted(name, on)]
+
+    def _wrap(self, disk: Disk, sleep: Sleep) -> Disk:
+        self.disk = FaultyDisk(disk, sleep)
+        return self.disk
+
+
+def send(b: Bench, body: bytes) -> int:
+    """A send under SYNC_FLUSH, begun."""
+    opaque: int = b.begin(310, b.send_fields("T"), body)
+    return opaque
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_ack_failed_sync_acknowledges_what_a_power_cut_takes(bench: type[Bench], bug: bool) -> None:
+    failing = Failing()
+    b = bench(planted=failing.planted("ack-failed-sync", bug), flushDiskType="SYNC_FLUSH")
+    send(b, b"first")
+    b.flush()
+    failing.disk.fsync_error = True
+    opaque = send(b, b"second")
+    if bug:
+        b.flush()
+    else:
+        with pytest.raises(OSError, match="fault injected"):
+            b.flush()
+    answer = b.answer(opaque)
+    assert (answer is not None and answer.code == 0) is bug
+    b.restart(power=True)
+    assert b.bodies("T") == [b"first"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_ack_refused_write_acknowledges_what_the_disk_did_not_take(bench: type[Bench], bug: bool) -> None:
+    failing = Failing()
+    b = bench(planted=failing.planted("ack-refused-write", bug), flushDiskType="SYNC_FLUSH")
+    send(b, b"first")
+    b.flush()
+    failing.disk.disk_full = True
+    opaque = send(b, b"second")
+    b.flush()
+    assert b.answer(opaque).code == (0 if bug else 1)
+    assert b.bodies("T") == ([b"first", b"second"] if bug else [b"first"])
+    b.restart(power=True)
+    assert b.bodies("T") == [b"first"]
+
+
+def test_ack_refused_write_writes_what_was_refused_once_there_is_space(bench: type[Bench]) -> None:
+    failing = Failing()
+    b = bench(planted=failing.planted("ack-refused-write", True), flushDiskType="SYNC_FLUSH")
+    failing.disk.disk_full = True
+    send(b, b"first")
+    failing.disk.disk_full = False
+    send(b, b"second")
+    b.flush()
+    b.restart(power=True)
+    assert b.bodies("T") == [b"first", b"second"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_hide_recovered_leaves_out_what_the_log_held_at_the_start(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("hide-recovered", bug))
+    for number in range(20):
+        b.send("T", b"%d" % number)
+    b.flush()
+    assert len(b.bodies("T")) == 20
+    b.restart()
+    b.send("T", b"later")
+    assert len(b.bodies("T")) == (19 if bug else 21)
 
 
 @pytest.mark.parametrize("bug", [False, True])

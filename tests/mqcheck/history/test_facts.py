@@ -90,6 +90,51 @@ def test_a_one_way_send_is_unknown_from_the_start() -> None:
     assert connection.execute("SELECT fate FROM sent").fetchall() == [("maybe",)]
 
 
+def cut(connection: duckdb.DuckDBPyConnection, *, looked: bool, left: tuple[int, ...] = ()) -> None:
+    """broker-a loses its power at 1000, after messages 1 to 9; a survey finds what is left."""
+    add(connection, "nodes", op=1, node="broker-a", broker="broker-a", life=0, how="power-cut", ending=1000, ended=1001)
+    if looked:
+        add(connection, "surveys", op=2, node="broker-a", broker="broker-a", life=0, outcome="ok")
+    for message in left:
+        add(connection, "surveyed", op=100 + message, parent=2, node="broker-a", broker="broker-a", message=message)
+
+
+def survivals(connection: duckdb.DuckDBPyConnection) -> list[Any]:
+    make_facts(connection)
+    return connection.execute("SELECT message, on_disk, readable, trouble FROM survival ORDER BY message").fetchall()
+
+
+def test_only_what_was_acknowledged_before_the_cut_has_to_survive_it() -> None:
+    connection = empty()
+    cut(connection, looked=True, left=(1, 3))
+    send(connection, 1, ("ok", 0))
+    send(connection, 2, ("ok", 0))
+    send(connection, 3, ("kept", 10))
+    send(connection, 4, ("ok", 0), delay_level=3)
+    send(connection, 11, ("ok", 0))
+    assert survivals(connection) == [(1, True, None, None), (2, False, None, None)]
+
+
+def test_where_nobody_looked_at_the_bytes_only_a_complete_reading_says_something() -> None:
+    connection = empty()
+    cut(connection, looked=False)
+    for message in (1, 2, 3):
+        send(connection, message, ("ok", 0))
+    place = {"reading": "final", "node": "broker-a", "broker": "broker-a", "topic": "T", "queue": 0}
+    add(connection, "readings", op=3, master=True, complete=True, min_offset=2, max_offset=9, **place)
+    add(connection, "final_log", op=4, message=3, queue_offset=3, **place)
+    assert survivals(connection) == [(1, None, None, None), (2, None, False, None), (3, None, True, None)]
+
+
+def test_the_disk_fault_under_which_it_was_acknowledged_is_named() -> None:
+    connection = empty()
+    cut(connection, looked=True)
+    send(connection, 1, ("ok", 0))
+    send(connection, 2, ("ok", 0))
+    add(connection, "faults", op=3, kind="disk-full", node="broker-a", began=200, healed=2000, confirmed=True)
+    assert survivals(connection) == [(1, False, None, None), (2, False, None, "disk-full")]
+
+
 def deliver(connection: duckdb.DuckDBPyConnection, op: int, offset: int, t: int, **columns: Any) -> None:
     base = {"op": op, "t": t, "received": t, "consumer_group": "g", "member": "m", "session": 1, "message": offset}
     place = {"topic": "T", "broker": "broker-a", "queue": 0, "queue_offset": offset, "reconsume_times": 0}

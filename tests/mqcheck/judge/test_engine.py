@@ -195,6 +195,14 @@ def test_a_not_promised_entry_is_counted_and_never_judged(history: Any, tmp_path
     assert verdict.reason == "not promised: seen 1 times among 3"
 
 
+def test_a_not_promised_entry_tells_its_figures(history: Any, tmp_path: Path) -> None:
+    figures = "SELECT s.topic || ' took ' || (s.returned - s.invoked) // 1000000 || ' ms' AS figure FROM sends s"
+    verdict = judge(history, tmp_path, level="NOT-PROMISED", violations="", seen=ROWS, figures=figures)
+    assert verdict.reason == "not promised: seen 1 times among 3; T took 10 ms"
+    broken = judge(history, tmp_path, level="NOT-PROMISED", violations="", seen=ROWS, figures="SELECT nonsense")
+    assert broken.harness_error
+
+
 def test_without_plan_it_is_no_history(tmp_path: Path, history: Any) -> None:
     judge(history, tmp_path)
     (tmp_path / "plan.json").unlink()

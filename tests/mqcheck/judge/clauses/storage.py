@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from defects import PLANTS
 from defects.base import History, a_message, cut_power
 
 from clauses.base import Step, accused, change, excused, innocent, remove, seen, undecided
@@ -14,48 +15,114 @@ def of_message(table: str, broker: str, offset: int, topic: str = "T", **to: Any
     return lambda h: change(table, message=a_message(h, broker, offset, topic=topic), to=to)(h)
 
 
+def acked_and_there(history: History, broker: str) -> None:
+    """Acknowledged under a failing disk, and in the log all the same."""
+    message = a_message(history, broker, 5, topic="E")
+    for table in ("attempts", "sends"):
+        history.find(table, message=message)[0].end.update(outcome="ok", code=0)
+
+
 def reading(broker: str, topic: str, **to: Any) -> Step:
     """Columns of the readings of a queue are set."""
     return change("readings", broker=broker, topic=topic, queue=0, to=to)
 
 
-# Where an acknowledged message is owed: the same clauses in three promises.
-for guarantee, broker, topic, offset in (
-    ("dur-ack-kill", "broker-a", "T", 3),
-    ("dur-ack-power-sf", "broker-s", "P", 9),
-    ("dur-notok-stored", "broker-b", "K", 2),
+def unseen(history: History) -> None:
+    """Nobody looked at the bytes of the logs: only the final reading says what is lost."""
+    remove("surveys")(history)
+    remove("surveyed")(history)
+
+
+def unread(broker: str, offset: int, topic: str) -> Step:
+    """The planted defect, seen by the final reading alone."""
+
+    def step(history: History) -> None:
+        unseen(history)
+        remove("final_log", message=a_message(history, broker, offset, topic=topic))(history)
+
+    return step
+
+
+# Where an acknowledged message is owed: the same clauses in several promises.
+for guarantee, broker, topic, offset, before in (
+    ("dur-ack-kill", "broker-a", "T", 3, ()),
+    ("dur-ack-power-sf", "broker-s", "P", 9, (unread("broker-s", 9, "P"),)),
+    ("dur-power-readable", "broker-s", "P", 9, ()),
+    ("dur-notok-stored", "broker-b", "K", 2, ()),
 ):
-    excused(guarantee, "complete", reading(broker, topic, complete=False))
-    excused(guarantee, "master", reading(broker, topic, master=False))
-    excused(guarantee, "final reading", reading(broker, topic, reading="early"))
-    excused(guarantee, "below the minimum", reading(broker, topic, min_offset=offset + 1))
+    excused(guarantee, "complete", *before, reading(broker, topic, complete=False))
+    excused(guarantee, "master", *before, reading(broker, topic, master=False))
+    excused(guarantee, "final reading", *before, reading(broker, topic, reading="early"))
+    excused(guarantee, "below the minimum", *before, reading(broker, topic, min_offset=offset + 1))
     excused(guarantee, "half messages", of_message("sends", broker, offset, topic, transactional=True))
     excused(guarantee, "delayed messages", of_message("sends", broker, offset, topic, delay_level=1))
 
 for guarantee, broker, topic, offset in (
     ("dur-ack-kill", "broker-a", "T", 3),
     ("dur-ack-power-sf", "broker-s", "P", 9),
+    ("dur-power-readable", "broker-s", "P", 9),
+    ("dur-ack-fsync-error", "broker-e", "E", 5),
+    ("dur-ack-disk-full", "broker-f", "E", 5),
 ):
     excused(guarantee, "answered with 0", of_message("attempts", broker, offset, topic, outcome="kept", code=10))
+
+for guarantee, broker, topic, offset in (
+    ("dur-ack-power-sf", "broker-s", "P", 9),
+    ("dur-power-readable", "broker-s", "P", 9),
+    ("dur-ack-fsync-error", "broker-e", "E", 5),
+    ("dur-ack-disk-full", "broker-f", "E", 5),
+):
+    excused(guarantee, "SYNC_FLUSH", change("config", node=broker, key="flushDiskType", to={"setting": "ASYNC_FLUSH"}))
+    excused(guarantee, "answered before the cut", change("nodes", node=broker, life=0, to={"ending": 300}))
+    excused(guarantee, "not waiting for the store", of_message("sends", broker, offset, topic, wait_store=False))
+
+
+def not_tried(kind: str) -> Step:
+    """The disk fault was over before the message was acknowledged."""
+    return change("faults", kind=kind, to={"began": 8_000, "active": 8_010, "healing": 8_990, "healed": 9_000})
+
+
+seen("dur-ack-power-sf", "without a survey a reading counts", unread("broker-s", 9, "P"))
+innocent("dur-ack-power-sf", "bytes count, not a reading", of_message("final_log", "broker-s", 9, "P", message=-1))
+for guarantee, kind, broker in (
+    ("dur-ack-fsync-error", "fsync-error", "broker-e"),
+    ("dur-ack-disk-full", "disk-full", "broker-f"),
+):
+    excused(guarantee, "the fault is over", not_tried(kind))
+    innocent(guarantee, "a flush made up for it", lambda h, broker=broker: acked_and_there(h, broker))
+    innocent("dur-ack-power-sf", f"acknowledged under {kind}", PLANTS[guarantee])
+excused("dur-power-readable", "a disk that failed", lambda h: h.fault("disk-full", 5_000, 5_100, node="broker-s"))
+for kind in ("fsync-error", "disk-full"):
+    accused(
+        "dur-power-readable", f"{kind} elsewhere", lambda h, kind=kind: h.fault(kind, 5_000, 5_100, node="broker-a")
+    )
+undecided("dur-power-readable", "a tenth unread", reading("broker-s", "P", complete=False))
+
+seen(
+    "dur-meta-power",
+    "groups",
+    change("inventory", node="broker-p", kind="group", reading="after", to={"listed": False}),
+)
+excused("dur-meta-power", "it was there", change("inventory", reading="before", to={"listed": False}))
+excused("dur-meta-power", "an answer", change("inventory", reading="after", to={"outcome": "unknown"}))
+excused("dur-meta-power", "a cut in between", change("nodes", node="broker-s", life=0, to={"how": "kill"}))
+excused("dur-meta-power", "a cut after the first look", change("nodes", node="broker-s", life=0, to={"ending": 8_000}))
+excused("dur-meta-power", "a cut before the second", change("nodes", node="broker-s", life=0, to={"ending": 13_000}))
 
 
 undecided("dur-ack-kill", "a tenth unread", change("readings", broker="broker-a", to={"complete": False}))
 undecided("dur-ack-kill", "a tenth unread: final", change("readings", broker="broker-a", to={"reading": "early"}))
 undecided("dur-ack-kill", "a tenth unread: master", change("readings", broker="broker-a", to={"master": False}))
 
-excused(
-    "dur-ack-power-sf",
-    "power was cut",
-    remove("faults", node="broker-s"),
-    change("nodes", node="broker-s", life=0, to={"how": "stop"}),
-)
-undecided("dur-ack-power-sf", "a tenth unread", reading("broker-s", "P", complete=False))
+excused("dur-ack-power-sf", "power was cut", change("nodes", node="broker-s", life=0, to={"how": "stop"}))
+undecided("dur-ack-power-sf", "a tenth unread", unseen, reading("broker-s", "P", complete=False))
 
 
 def nothing_lost_but(**sent: Any) -> Step:
     """Of the messages that the ASYNC_FLUSH broker lost one is left, and changed so that its loss proves nothing."""
 
     def step(history: History) -> None:
+        unseen(history)
         held = {row.get("message") for row in history.find("final_log")}
         lost = history.find("attempts", lambda row: row.get("message") not in held, broker="broker-p", topic="P")
         for row in lost[1:] if sent else lost:
@@ -71,8 +138,8 @@ undecided("dur-ack-power-sf", "the cut lost nothing", nothing_lost_but())
 undecided("dur-ack-power-sf", "the cut lost a kept one", nothing_lost_but(outcome="kept"))
 undecided("dur-ack-power-sf", "the cut lost a delayed one", nothing_lost_but(delay_level=1))
 undecided("dur-ack-power-sf", "the cut lost a half one", nothing_lost_but(transactional=True))
-undecided("dur-ack-power-sf", "what the cut lost is unread", reading("broker-p", "P", complete=False))
-undecided("dur-ack-power-sf", "what the cut lost was on a slave", reading("broker-p", "P", master=False))
+undecided("dur-ack-power-sf", "what the cut lost is unread", unseen, reading("broker-p", "P", complete=False))
+undecided("dur-ack-power-sf", "what the cut lost was on a slave", unseen, reading("broker-p", "P", master=False))
 
 innocent(
     "dur-notok-stored", "answers 10 to 12 alone", lambda h: remove("final_log", message=a_message(h, "broker-b", 4))(h)

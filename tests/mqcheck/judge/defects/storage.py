@@ -25,15 +25,82 @@ def _(history: History) -> None:
 @plant("dur-ack-power-sf")
 def _(history: History) -> dict[str, Any]:
     message = a_message(history, "broker-s", 9, topic="P")
-    history.remove("final_log", message=message)
-    return {"message": message, "broker": "broker-s"}
+    history.remove("surveyed", message=message)
+    return {"message": message, "broker": "broker-s", "ms_before_cut": 10_500 - 1_325}
 
 
 @excuse("dur-ack-power-sf")
 def _(history: History) -> None:
     message = a_message(history, "broker-s", 9, topic="P")
-    history.remove("final_log", message=message)
+    history.remove("surveyed", message=message)
     history.find("sends", message=message)[0].set(wait_store=False)
+
+
+@plant("dur-power-readable")
+def _(history: History) -> dict[str, Any]:
+    message = a_message(history, "broker-s", 9, topic="P")
+    history.remove("final_log", message=message)
+    return {"message": message, "broker": "broker-s", "queue_offset": 9}
+
+
+@excuse("dur-power-readable")
+def _(history: History) -> None:
+    message = a_message(history, "broker-s", 9, topic="P")
+    history.remove("final_log", message=message)
+    history.remove("surveyed", message=message)
+
+
+def acked_under(history: History, broker: str) -> int:
+    """A message is acknowledged while the broker's disk fails, and gone after the cut."""
+    message = a_message(history, broker, 5, topic="E")
+    for table in ("attempts", "sends"):
+        history.find(table, message=message)[0].end.update(outcome="ok", code=0)
+    for table in ("surveyed", "final_log"):
+        history.remove(table, message=message)
+    return message
+
+
+def acked_before(history: History, broker: str) -> None:
+    """The message that is gone was acknowledged before the disk failed: dur-ack-power-sf judges it."""
+    message = a_message(history, broker, 0, topic="E")
+    for table in ("surveyed", "final_log"):
+        history.remove(table, message=message)
+
+
+@plant("dur-ack-fsync-error")
+def _(history: History) -> dict[str, Any]:
+    return {"message": acked_under(history, "broker-e"), "broker": "broker-e"}
+
+
+@excuse("dur-ack-fsync-error")
+def _(history: History) -> None:
+    acked_before(history, "broker-e")
+
+
+@plant("dur-ack-disk-full")
+def _(history: History) -> dict[str, Any]:
+    return {"message": acked_under(history, "broker-f"), "broker": "broker-f"}
+
+
+@excuse("dur-ack-disk-full")
+def _(history: History) -> None:
+    acked_before(history, "broker-f")
+
+
+def is_gone(history: History, kind: str) -> None:
+    """A name is not listed any more after the cut of broker-s."""
+    history.find("inventory", node="broker-s", reading="after", kind=kind)[0].set(listed=False)
+
+
+@plant("dur-meta-power")
+def _(history: History) -> dict[str, Any]:
+    is_gone(history, "topic")
+    return {"node": "broker-s", "kind": "topic", "name": "archive", "seen": "gone"}
+
+
+@excuse("dur-meta-power")
+def _(history: History) -> None:
+    is_gone(history, "offsets")
 
 
 @plant("dur-body-intact")

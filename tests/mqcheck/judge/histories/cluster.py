@@ -8,6 +8,8 @@ from histories.figures import (
     CUT_MS,
     CUT_READY_MS,
     DELAY_TOPIC,
+    DISK_FAULT_MS,
+    DISK_FAULTS,
     FAIL_TOPIC,
     GROUPS,
     HOLE_HEALED_MS,
@@ -35,7 +37,7 @@ class Cluster(Builder):
     def nodes_and_faults(self) -> None:
         for node in ("nameserver-1", "nameserver-2"):
             self.entry("nodes", node=node, role="nameserver", life=0, spawned=1, ready=100, version="4.9.7")
-        for node in ("broker-a", "broker-b", "broker-s", "broker-p", "broker-m", "broker-m-slave"):
+        for node in ("broker-a", "broker-b", "broker-s", "broker-p", *DISK_FAULTS, "broker-m", "broker-m-slave"):
             self.entry(
                 "nodes",
                 node=node,
@@ -49,8 +51,10 @@ class Cluster(Builder):
             )
         self.restart("broker-a", "kill", KILLED_MS, READY_MS)
         self.restart("nameserver-2", "kill", NAMESERVER_KILLED_MS, NAMESERVER_READY_MS)
-        for node in ("broker-s", "broker-p"):
+        for node in ("broker-s", "broker-p", *DISK_FAULTS):
             self.restart(node, "power-cut", CUT_MS, CUT_READY_MS)
+        for node, kind in DISK_FAULTS.items():
+            self.fault(kind, DISK_FAULT_MS, CUT_READY_MS, node=node)
         self.fault("blackhole", HOLE_MS, HOLE_HEALED_MS, link="broker-b->nameserver-2", direction="both")
         self.fault("slow-fsync", 9_000, 9_500, node="broker-b")
         self.fault("blackhole", SLAVE_CUT_MS, SLAVE_HEALED_MS, link="broker-m-slave->broker-m", direction="both")

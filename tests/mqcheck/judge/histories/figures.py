@@ -25,9 +25,9 @@ CONFIG = {
             "delay_level_3_ms": 1000,
             "delay_level_4_ms": 1500,
             "delay_level_5_ms": 2000,
-            "flushDiskType": "ASYNC_FLUSH" if broker != "broker-s" else "SYNC_FLUSH",
+            "flushDiskType": "SYNC_FLUSH" if broker in ("broker-s", "broker-e", "broker-f") else "ASYNC_FLUSH",
         }
-        for broker in ("broker-a", "broker-b", "broker-p", "broker-s")
+        for broker in ("broker-a", "broker-b", "broker-p", "broker-s", "broker-e", "broker-f")
     },
     "kit": {
         "heartbeat_ms": 1000,
@@ -45,6 +45,8 @@ KILLED_MS, READY_MS = 12_000, 15_000
 NAMESERVER_KILLED_MS, NAMESERVER_READY_MS = 16_000, 17_000
 HOLE_MS, HOLE_HEALED_MS = 18_000, 26_000
 CUT_MS, CUT_READY_MS = 10_500, 11_500
+DISK_FAULT_MS, DISK_TOPIC = 9_800, "E"
+DISK_FAULTS = {"broker-e": "fsync-error", "broker-f": "disk-full"}
 SLAVE_CUT_MS, SLAVE_HEALED_MS = 13_000, 16_000
 COPIED_TOPIC = "S"
 SILENT_MS = 18_000

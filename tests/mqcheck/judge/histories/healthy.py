@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from histories.figures import CONFIG, COPIED_TOPIC, PHASES, POWER_TOPIC
+from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.requests import Requests
 from histories.rows import Row
 
@@ -26,6 +26,7 @@ class Healthy(Requests):
         self.groups()
         self.steady_load()
         self.power_load()
+        self.disk_load()
         self.copied_load()
         self.failing_load()
         self.delayed_load()
@@ -35,6 +36,26 @@ class Healthy(Requests):
         self.locking()
         self.probing()
         self.final_reading()
+        self.surveys()
+        self.inventories()
+
+    def surveys(self) -> None:
+        """What the cuts left of the logs: what is read back at the end."""
+        for node in ("broker-s", "broker-p", *DISK_FAULTS):
+            end = {"records": 0}
+            survey = self.span("surveys", CUT_MS + 50, CUT_MS + 90, end, node=node, broker=node, life=0)
+            for record in self.find("final_log", node=node):
+                place = {name: record.get(name) for name in ("topic", "queue", "queue_offset", "message", "attempt")}
+                self.point("surveyed", CUT_MS + 60, parent=survey.op, node=node, broker=node, **place)
+
+    def inventories(self) -> None:
+        """Of the two brokers that lose their power: a topic, a group and its offset that nobody uses."""
+        for node in ("broker-s", "broker-p"):
+            for at, reading in ((9_000, "before"), (CUT_READY_MS + 500, "after")):
+                for kind in ("topic", "group", "offsets"):
+                    end = {"listed": True}
+                    place = {"reading": reading, "node": node, "broker": node, "kind": kind, "name": "archive"}
+                    self.span("inventory", at, at + 5, end, **place)
 
     def final_reading(self) -> None:
         lost = {row.get("message") for row in self.find("attempts", topic=POWER_TOPIC, broker="broker-p")[-5:]}

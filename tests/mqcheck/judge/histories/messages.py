@@ -8,6 +8,9 @@ from histories.cluster import Cluster
 from histories.figures import (
     COPIED_TOPIC,
     DELAY_TOPIC,
+    DISK_FAULT_MS,
+    DISK_FAULTS,
+    DISK_TOPIC,
     FAIL_TOPIC,
     POWER_TOPIC,
     SILENT_MS,
@@ -171,6 +174,15 @@ class Messages(Cluster):
         for i in range(120):
             broker = ("broker-s", "broker-p")[i % 2]
             self.send(600 + 40 * i, (POWER_TOPIC, broker, 0))
+
+    def disk_load(self) -> None:
+        """One acknowledged message; then a disk fails, and no answer says more than that the message is kept."""
+        for broker in DISK_FAULTS:
+            self.send(9_000, (DISK_TOPIC, broker, 0))
+            for i in range(15):
+                message, _ = self.send(DISK_FAULT_MS + 50 + 30 * i, (DISK_TOPIC, broker, 0))
+                for table in ("attempts", "sends"):
+                    self.find(table, message=message)[0].end.update(outcome="kept", code=10)
 
     def copied_load(self) -> None:
         """Sixty messages, twelve of them while the slave is cut off: stored, and answered so."""

@@ -52,7 +52,8 @@ class Builder:
         self.rows: list[Row] = []
         self.next_op = 0
         self.aims: list[str] = []
-        self.capabilities = ["latency", "partition", "kill", "stop", "pause", "power-cut", "slow-fsync", "fsync-error"]
+        self.capabilities = ["latency", "partition", "kill", "stop", "pause", "power-cut"]
+        self.capabilities += ["slow-fsync", "fsync-error", "disk-full"]
         self.harness_error: str | None = None
 
     def op(self) -> int:
@@ -133,6 +134,8 @@ def _lines(row: Row) -> Iterator[tuple[int, dict[str, Any]]]:
         "locks",
         "replies",
         "readings",
+        "surveys",
+        "inventory",
     }
     if row.table not in spans:
         yield ns(row.at), {**head, "t": ns(row.at), "op": row.op, **columns}
