@@ -233,7 +233,9 @@ class ExternalNode:
         """See `start`."""
         self._refuse("cut off from power")
 
-    async def set_disk(self, *, fsync_delay_ms: int = 0, fsync_error: bool = False) -> Mapping[str, object]:
+    async def set_disk(
+        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
+    ) -> Mapping[str, object]:
         """See `start`."""
         self._refuse("given a slow or failing disk")
 
