@@ -141,6 +141,8 @@ undecided("dur-ack-power-sf", "the cut lost a half one", nothing_lost_but(transa
 undecided("dur-ack-power-sf", "what the cut lost is unread", unseen, reading("broker-p", "P", complete=False))
 undecided("dur-ack-power-sf", "what the cut lost was on a slave", unseen, reading("broker-p", "P", master=False))
 
+accused("dur-notok-stored", "a kill after the reading", lambda h: h.fault("kill", 36_700, 36_800, node="broker-b"))
+excused("dur-notok-stored", "a kill before the reading", lambda h: h.fault("kill", 30_000, 30_100, node="broker-b"))
 innocent(
     "dur-notok-stored", "answers 10 to 12 alone", lambda h: remove("final_log", message=a_message(h, "broker-b", 4))(h)
 )
