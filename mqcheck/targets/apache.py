@@ -38,6 +38,7 @@ class ApacheTarget(DescribedTarget):
 
     def prepare(self) -> None:
         """Fetch the jars if need be. Raises UserError."""
+        super().prepare()
         if self._jars is None:
             self._jars = jars_of_maven(self._version, cache_folder(self._environ), self._environ)
             constants = {**self.description.constants, "classpath": f"{self._jars}/*"}

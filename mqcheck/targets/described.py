@@ -73,7 +73,9 @@ class DescribedTarget:
         return ""
 
     def prepare(self) -> None:
-        """See `Target`: its description says where everything is."""
+        """See `Target`: its description says where everything is; whether a disk can be mounted takes a moment."""
+        if self.description.capabilities & DISK_CAPABILITIES:
+            missing_disk()
 
     async def open(self, deployment: Deployment, opening: Opening) -> DescribedCluster:
         """Start NameServers, then brokers, each kind at once; raises NodeError, nothing left behind."""
