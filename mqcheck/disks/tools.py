@@ -40,5 +40,5 @@ def missing_disk() -> str:
         return f"mounting took more than {PROBE_SECONDS_MAX} s: it needs {WAY_OUT}"
     if done.returncode != 0:
         said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
-        return f"{said[-1]}: it needs {WAY_OUT}"
+        return f"{'; '.join(said[-2:])}: it needs {WAY_OUT}"
     return ""
