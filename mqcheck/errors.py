@@ -14,6 +14,7 @@
     │   │   └── PortTakenError   somebody else listens where a proxy was to
     │   ├── FaultError       a fault could not be injected or healed
     │   ├── NodeError        a node did not start, or ended when nobody asked it to
+    │   │   └── NodeEndedError   it ended by itself before it was ready, and not in its first life
     │   └── StreamError      a history stream could not be written or holds a bad line
     └── SubjectError         what the broker did, as the recording client saw it
         ├── RemotingError    no connection, a broken one, or no answer in time
@@ -73,6 +74,10 @@ class FaultError(HarnessError):
 
 class NodeError(HarnessError):
     """A node did not start, or ended when nobody asked it to."""
+
+
+class NodeEndedError(NodeError):
+    """A node that had lived before ended by itself before it was ready again."""
 
 
 class StreamError(HarnessError):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from mqcheck.errors import FaultError
+from mqcheck.errors import FaultError, NodeEndedError
 from mqcheck.faults.base import Fault, Ground
 from mqcheck.targets.base import node_named
 
@@ -24,6 +24,9 @@ TEMPORARY_SUFFIX: Final = ".tmp"
 
 RECORD_MODEL: Final = "the reference's record of what it synced"
 """What decides what such a cut leaves, as reports have it."""
+
+SAID_CHARACTERS_MAX: Final = 300
+"""Of what a node said that did not start again; its log has the rest. Ours."""
 
 FILES_SHOWN_MAX: Final = 20
 """Files that an effect lists one by one; the sums count all of them. Ours."""
@@ -61,9 +64,13 @@ class PowerCut(Fault):
             raise FaultError(f"{self} hits nothing: {self.victim} is not running; start it first")
         return await node.power_cut(ground.rng, torn=self.torn)
 
-    async def heal(self, ground: Ground) -> None:
-        """Start it again."""
-        await node_named(ground.cluster, self.victim).start()
+    async def heal(self, ground: Ground) -> Mapping[str, Any] | None:
+        """Start it again; one that ends by itself on what the cut left stays down, and the effect says so."""
+        try:
+            await node_named(ground.cluster, self.victim).start()
+        except NodeEndedError as error:
+            return {"did_not_start": str(error)[-SAID_CHARACTERS_MAX:]}
+        return None
 
     def confirmed(self, effect: Mapping[str, Any]) -> bool:
         """Did it drop anything? A cut that found everything synced proves nothing."""

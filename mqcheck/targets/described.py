@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mqcheck.disks.tools import missing_disk
-from mqcheck.errors import NodeError, RefusedError, SettingsError
+from mqcheck.errors import NodeEndedError, NodeError, RefusedError, SettingsError
 from mqcheck.guard import Guard
 from mqcheck.links.ports import HOST, VIP_DISTANCE
 from mqcheck.targets.base import DISK_CAPABILITIES, OWNED, Deployment, Opening, Role, Setting
@@ -264,7 +264,8 @@ class DescribedNode(ProcessNode):
                 await process.kill()
                 raise NodeError(f"{self.name} was not ready in {ready.seconds} s: {missing}: {process.log_tail()}")
             await asyncio.sleep(ASK_PAUSE_SECONDS)
-        raise NodeError(f"{self.name} ended with status {process.exit_code} before it was ready: {process.log_tail()}")
+        kind = NodeEndedError if self.life else NodeError
+        raise kind(f"{self.name} ended with status {process.exit_code} before it was ready: {process.log_tail()}")
 
     async def _missing(self) -> str | None:
         """What is still missing before it is ready; None when it is."""

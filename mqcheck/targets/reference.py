@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mqcheck.errors import NodeError, RefusedError
+from mqcheck.errors import NodeEndedError, NodeError, RefusedError
 from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
 from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Setting, setting_text
@@ -234,7 +234,8 @@ class ReferenceNode(ProcessNode):
         if self._control is not None:
             self._control.close()
         if self._ready is not None and not self._ready.done() and self._process is not None:
-            kind = RefusedError if code == UNUSABLE_SETTING else NodeError
+            first = RefusedError if code == UNUSABLE_SETTING else NodeError
+            kind = NodeEndedError if self.life else first
             self._ready.set_exception(
                 kind(f"{self.name} ended with status {code} before it was ready: {self._process.log_tail()}")
             )

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqcheck.errors import FaultError
+from mqcheck.errors import FaultError, NodeEndedError
+from mqcheck.faults.base import Ground
 from mqcheck.faults.power import RECORD_NAME, PowerCut, apply_power_cut
 
 
@@ -92,6 +97,19 @@ def test_what_was_synced_survives_and_what_is_left_is_a_prefix(
     again = files_of(root)
     apply_power_cut(root, random.Random(seed + 1), torn=False)
     assert files_of(root)["log"] == again["log"][: max(min(synced, written), 0)]
+
+
+def test_a_broker_that_ends_on_what_the_cut_left_stays_down_and_the_effect_says_so(ground_of_one: Ground) -> None:
+    class Broken:
+        running = False
+
+        async def start(self) -> None:
+            raise NodeEndedError("broker-a ended with status 253 before it was ready: 0 length")
+
+    ground = dataclasses.replace(ground_of_one, cluster=cast("Any", SimpleNamespace(nodes={"broker-a": Broken()})))
+    effect = asyncio.run(PowerCut("broker-a").heal(ground))
+    assert effect == {"did_not_start": "broker-a ended with status 253 before it was ready: 0 length"}
+    assert asyncio.run(PowerCut("broker-a").heal(ground_of_one)) is None
 
 
 def test_only_a_cut_that_dropped_something_is_confirmed() -> None:

@@ -98,6 +98,9 @@ for kind in ("fsync-error", "disk-full"):
     )
 undecided("dur-power-readable", "a tenth unread", reading("broker-s", "P", complete=False))
 
+excused("dur-power-start", "it was ready", change("nodes", node="broker-s", life=1, to={"ready": 11_300}))
+excused("dur-power-start", "killed while it started", change("nodes", node="broker-s", life=1, to={"how": "kill"}))
+excused("dur-power-start", "a cut", change("nodes", node="broker-s", life=0, to={"how": "kill"}))
 seen(
     "dur-meta-power",
     "groups",

@@ -36,6 +36,17 @@ def _(history: History) -> None:
     history.find("sends", message=message)[0].set(wait_store=False)
 
 
+@plant("dur-power-start")
+def _(history: History) -> dict[str, Any]:
+    history.find("nodes", node="broker-s", life=1)[0].set(ready=None, ended=11_400, how="crash", exit_code=253)
+    return {"node": "broker-s", "nth_life": 1, "exit_code": 253}
+
+
+@excuse("dur-power-start")
+def _(history: History) -> None:
+    history.find("nodes", node="broker-a", life=1)[0].set(ready=None, ended=14_900, how="crash", exit_code=253)
+
+
 @plant("dur-power-readable")
 def _(history: History) -> dict[str, Any]:
     message = a_message(history, "broker-s", 9, topic="P")
