@@ -44,7 +44,7 @@ def test_a_lost_message_its_acknowledgement_and_the_cut(play: Callable[..., Any]
     command = (out / "configuration" / lost["broker"] / "command.txt").read_text(encoding="utf-8")
     assert "flushDiskType=SYNC_FLUSH" in command
     assert (out / "logs" / f"{lost['broker']}.0.log").is_file()
-    assert "FROM node_trouble" in (out / "query.sql").read_text(encoding="utf-8")
+    assert "FROM survival" in (out / "query.sql").read_text(encoding="utf-8")
     assert json.loads((out / "evidence.json").read_text(encoding="utf-8"))["evidence"][0]["message"] == lost["message"]
 
     again = repro(str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out))
