@@ -89,9 +89,9 @@ def test_a_server_that_is_all_in_one_process_can_be_judged(play: Play, tmp_path:
     properties = {"namesrv.listenPort": 0, "broker.listenPort": 0, "broker.storePathRootDir": tmp_path / "store"}
     with process("all", **properties) as (_, told):
         cluster = Running(told["address"], ())
-        done = play("--mqcheck-target", f"external:{cluster.address}", "--mqcheck-select", "client-latency")
+        done = play("--mqcheck-target", f"external:{cluster.address}", "--mqcheck-select", "protocol")
         assert done.status == 0, done.output
-        assert ("client-latency", "con-alo") in done.verdicts("held")
+        assert ("protocol", "prt-opaque") in done.verdicts("held")
         assert not [name for name in named(cluster) if of_any_run(name)]
 
 
