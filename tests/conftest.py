@@ -34,3 +34,8 @@ def signals_as_before() -> Iterator[None]:
     for number, handler in zip(watched, before, strict=True):
         signal.signal(number, handler)
     assert after == before
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The one test that takes minutes begins first: at the end every worker would wait for it."""
+    items.sort(key=lambda item: "sim/test_launcher.py" not in item.nodeid)
