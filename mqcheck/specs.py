@@ -53,6 +53,9 @@ FAULT_KINDS: Final = (
 )
 """Kinds of fault that ``needs`` may name."""
 
+ALWAYS: Final = "TRUE"
+"""The condition of a guarantee that asks for none."""
+
 ID_PATTERN: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)+")
 
 
@@ -219,7 +222,7 @@ class _Entry:
         values |= {field: self.texts(field) for field in self.LISTS}
         values |= {field: self.number(field) for field in self.NUMBERS}
         self.check_values(values)
-        values["applies"] = values["applies"] or "TRUE"
+        values["applies"] = values["applies"] or ALWAYS
         for field in ("since", "until"):
             values[field] = values[field] or None
         return Guarantee(**values, area=self.path.stem, path=str(self.path))

@@ -101,12 +101,18 @@ HELPERS: Final = (*_TEXTUAL, *_PAIRS, "tolerance")
 @lru_cache(maxsize=2048)
 def expand(query: str, tolerance_ms: int = 0) -> str:
     """``query`` with every helper expanded, in DuckDB's dialect; raises SpecsError when it cannot be parsed."""
+    text: str = expanded_tree(query, tolerance_ms).sql(dialect=DIALECT)
+    return text
+
+
+@lru_cache(maxsize=2048)
+def expanded_tree(query: str, tolerance_ms: int = 0) -> exp.Expression:
+    """The syntax tree of ``query`` with every helper expanded, kept and therefore not to be changed; see `expand`."""
     try:
         tree: Any = sqlglot.parse_one(query, dialect=DIALECT)
     except sqlglot.errors.SqlglotError as error:
         raise SpecsError(f"not a query that can be read: {error}; the query: {query.strip()[:200]}") from error
-    text: str = expand_tree(tree, tolerance_ms).sql(dialect=DIALECT)
-    return text
+    return expand_tree(tree, tolerance_ms)
 
 
 def expand_tree(tree: exp.Expression, tolerance_ms: int = 0) -> exp.Expression:

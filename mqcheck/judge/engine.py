@@ -7,9 +7,11 @@ a missing fault makes an aimed-at pair ``inconclusive``; the rest is ``held`` or
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load, write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
-from mqcheck.judge.prune import brings_nothing, empty_tables
+from mqcheck.judge.prune import Filter, Ways, brings_nothing, unmatched, ways
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
     HELD,
@@ -30,7 +32,7 @@ from mqcheck.judge.verdicts import (
     VIOLATED,
     Verdict,
 )
-from mqcheck.specs import Guarantee, Specs
+from mqcheck.specs import ALWAYS, Guarantee, Specs
 
 ENABLED_BY: Final[dict[str, tuple[str, ...]]] = {
     "blackhole": ("blackhole", "partition"),
@@ -81,7 +83,8 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
 def judge_tables(connection: duckdb.DuckDBPyConnection, plan: PlanFile, specs: Specs) -> list[Verdict]:
     """The verdict of every guarantee over loaded tables and facts."""
     kinds = connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()
-    facts = _Facts(frozenset(row[0] for row in kinds), empty_tables(connection))
+    absent = unmatched(connection, chain.from_iterable(_ways(guarantee) for guarantee in specs))
+    facts = _Facts(frozenset(row[0] for row in kinds), absent)
     verdicts = []
     for guarantee in specs:
         began = time.perf_counter()
@@ -96,8 +99,8 @@ class _Facts:
 
     confirmed: frozenset[str]
     """Kinds of fault that had a confirmed effect."""
-    empty: frozenset[str]
-    """Tables without a row."""
+    absent: frozenset[Filter]
+    """Filters of the queries that no row passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Gua
     try:
         if not _applies(connection, guarantee):
             return _Judged(NOT_APPLICABLE, f"its condition is not met here: {' '.join(guarantee.applies.split())}")
-        found = _ask(connection, guarantee, facts.empty)
+        found = _ask(connection, guarantee, facts.absent)
         if not guarantee.promised:
             return _seen(connection, found, _figures(connection, guarantee))
         return _choose(connection, plan, guarantee, facts.confirmed, found)
@@ -171,26 +174,36 @@ def _missing_capability(plan: PlanFile, guarantee: Guarantee, confirmed: frozens
 
 
 def _applies(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> bool:
+    if guarantee.applies == ALWAYS:
+        return True
     row = connection.execute(expand(f"SELECT {guarantee.applies}", guarantee.tolerance_ms)).fetchone()
     return bool(row is not None and row[0])
 
 
-def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, empty: frozenset[str]) -> _Findings:
+def _ways(guarantee: Guarantee) -> Iterator[Ways]:
+    """How its queries may bring nothing; a query that cannot be read has none, and fails when it is asked."""
+    for text in (guarantee.violations, guarantee.seen, guarantee.inconclusive):
+        with contextlib.suppress(SpecsError):
+            yield ways(text, guarantee.tolerance_ms) if text else frozenset()
+    with contextlib.suppress(SpecsError):
+        yield ways(guarantee.exercised, guarantee.tolerance_ms, number=True)
+
+
+def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, absent: frozenset[Filter]) -> _Findings:
+    tolerance_ms = guarantee.tolerance_ms
     found = _Findings()
-    exercised = expand(guarantee.exercised, guarantee.tolerance_ms)
-    if not brings_nothing(exercised, empty, number=True):
-        row = connection.execute(exercised).fetchone()
+    if not brings_nothing(ways(guarantee.exercised, tolerance_ms, number=True), absent):
+        row = connection.execute(expand(guarantee.exercised, tolerance_ms)).fetchone()
         found.exercised = int(row[0] or 0) if row is not None else 0
-    violations = expand(guarantee.violations or guarantee.seen, guarantee.tolerance_ms)
-    if not brings_nothing(violations, empty):
-        result = connection.execute(violations)
+    violations = guarantee.violations or guarantee.seen
+    if not brings_nothing(ways(violations, tolerance_ms), absent):
+        result = connection.execute(expand(violations, tolerance_ms))
         found.columns = tuple(item[0] for item in result.description)
         found.rows = result.fetchall()
     if not guarantee.inconclusive or found.rows:
         return found
-    inconclusive = expand(guarantee.inconclusive, guarantee.tolerance_ms)
-    if not brings_nothing(inconclusive, empty):
-        result = connection.execute(inconclusive)
+    if not brings_nothing(ways(guarantee.inconclusive, tolerance_ms), absent):
+        result = connection.execute(expand(guarantee.inconclusive, tolerance_ms))
         columns = [item[0] for item in result.description]
         found.undecided = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
     return found
