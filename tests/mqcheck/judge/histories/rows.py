@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from mqcheck.history.tables import TABLES
+
 ORIGIN_MS = 5_000_000
 MS = 1_000_000
 STAMPS = {"began", "active", "healing", "healed", "ended", "spawned", "ready", "ending", "opened", "closed", "received"}
@@ -123,21 +127,7 @@ class Builder:
 def _lines(row: Row) -> Iterator[tuple[int, dict[str, Any]]]:
     columns = {k: ns(v) if k in STAMPS and v is not None else v for k, v in row.columns.items() if v is not None}
     head: dict[str, Any] = {"e": row.table}
-    spans = {
-        "sends",
-        "attempts",
-        "results",
-        "pulls",
-        "offsets",
-        "routes",
-        "registrations",
-        "locks",
-        "replies",
-        "readings",
-        "surveys",
-        "inventory",
-    }
-    if row.table not in spans:
+    if TABLES[row.table].shape != "span":
         yield ns(row.at), {**head, "t": ns(row.at), "op": row.op, **columns}
         return
     yield ns(row.at), {**head, "w": "b", "t": ns(row.at), "op": row.op, **columns}
@@ -151,5 +141,4 @@ def _write_stream(path: Path, process: str, number: int, lines: list[dict[str, A
     header = {"e": "streams", "t": first, "format": 1, "run": "r1", "process": process, "number": number, "life": 0}
     header |= {"pid": 1, "boot": "b", "wall_ns": 0}
     closing = {"e": "streams", "w": "e", "t": lines[-1]["t"] if lines else first, "lines": len(lines) + 2}
-    text = "\n".join(json.dumps(line, separators=(",", ":")) for line in [header, *lines, closing]) + "\n"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in [header, *lines, closing]))
