@@ -35,6 +35,6 @@ SCENARIOS: Final = (
         summary="Catches delayed messages that are delivered too early, changed or never.",
         aims=("dly-not-early", "dly-alo"),
         run=_run,
-        seconds=7,
+        seconds=5,
     ),
 )

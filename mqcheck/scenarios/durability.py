@@ -162,7 +162,7 @@ SCENARIOS: Final = (
         needs=frozenset({"power-cut"}),
         aims=("dur-ack-power-sf", "dur-power-start", "dur-power-readable", "dur-meta-power", "sto-recover-no-ghost"),
         run=_power_cut,
-        seconds=8,
+        seconds=12,
     ),
     Scenario(
         name="slow-fsync",

@@ -49,6 +49,6 @@ SCENARIOS: Final = (
         summary="Catches answers that are missing, doubled or astray, and pulls held too long or not at all.",
         aims=("prt-opaque", "prt-unknown-code", "ns-empty-17", "con-longpoll-wake", "con-longpoll-timeout"),
         run=_run,
-        seconds=9,
+        seconds=7,
     ),
 )

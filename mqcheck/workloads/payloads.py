@@ -7,6 +7,7 @@ costs microseconds. Nothing here knows who sends.
 from __future__ import annotations
 
 import random
+import threading
 from functools import lru_cache
 from typing import Final
 
@@ -28,6 +29,7 @@ BODY_BYTES_MAX: Final = 4 * 1024 * 1024
 """RocketMQ's default maxMessageSize, to the byte."""
 
 _BODY_TEXTS_MAX: Final = 12
+_POOL_LOCK: Final = threading.Lock()
 
 
 class Payloads:
@@ -67,9 +69,17 @@ class Payloads:
         return "\n".join(texts).encode()
 
 
-@lru_cache(maxsize=4)
 def pool(seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Texts and names of all locales, the same for the same seed; a quarter of a second for a new one."""
+    """Texts and names of all locales, the same for the same seed; a quarter of a second for a new one.
+
+    Called by many scenarios' threads at once, all with the run's seed: the first makes it, the others wait.
+    """
+    with _POOL_LOCK:
+        return _make_pool(seed)
+
+
+@lru_cache(maxsize=4)
+def _make_pool(seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from faker import Faker
 
     texts: list[str] = []
