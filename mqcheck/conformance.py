@@ -193,7 +193,9 @@ class Conformance:
         from xdist.workermanage import parse_tx_spec_config  # type: ignore[import-untyped]
 
         seconds = {one.scenario.name: float(one.scenario.seconds) for one in self.kit().planned}
-        return ScenarioScheduling(config, len(parse_tx_spec_config(config)), seconds, self._assign)
+        workers = len(parse_tx_spec_config(config))
+        sharers, _ = machinery.sharing(self.settings, workers, self.kit().at_once)
+        return ScenarioScheduling(config, workers, sharers, seconds, self._assign)
 
     def _assign(self, worker: str, scenarios: Sequence[str]) -> None:
         path = self.run.folder / "assigned" / f"{worker}.json"
@@ -217,7 +219,7 @@ class Conformance:
                 self.kit().machinery,
                 scenarios,
                 self.run.folder,
-                limit=machinery.concurrency(self.settings, self.workers, self.kit().at_once),
+                limit=machinery.sharing(self.settings, self.workers, self.kit().at_once)[1],
                 on_finished=self._finished.put,
             )
         return self._session

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from mqcheck.errors import MissingToolError, MqcheckError, SettingsError
 from mqcheck.options import SETTINGS
 from mqcheck.plan import Planned, plan
-from mqcheck.session import SCENARIOS_PER_CORE, Machinery, RunOne
+from mqcheck.session import CORES_PER_KIT, SCENARIOS_PER_CORE, Machinery, RunOne
 from mqcheck.settings import SEED_MAX, Settings
 from mqcheck.specs import FAULT_KINDS, Specs, load_specs
 
@@ -134,10 +134,18 @@ def point_latest(home: Path, folder: Path) -> None:
         link.unlink(missing_ok=True)
 
 
-def concurrency(settings: Settings, workers: int, at_once: int | None = None) -> int:
-    """Scenarios at once in one process of ``workers``; ``at_once`` is the target's limit, where the user sets none."""
+def sharing(settings: Settings, workers: int, at_once: int | None = None) -> tuple[int, int]:
+    """How many of ``workers`` run scenarios, and how many scenarios at once each; pure but for the number of cores.
+
+    A process with scenarios keeps `CORES_PER_KIT` cores busy, with its nodes, proxies and judge: more processes than
+    that only wait for each other. ``at_once`` is the target's limit for a process, where the user sets none; with
+    either, all workers take their share.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return settings.concurrency or at_once or max(2, SCENARIOS_PER_CORE * cores // workers)
+    if limit := settings.concurrency or at_once:
+        return workers, limit
+    sharers = max(1, min(workers, cores // CORES_PER_KIT))
+    return sharers, max(2, SCENARIOS_PER_CORE * cores // sharers)
 
 
 def known_targets(extra: Mapping[str, Target]) -> dict[str, Target]:

@@ -95,7 +95,8 @@ SETTINGS: Final = (
         "number",
         None,
         "N",
-        "Scenarios running at once in one process (default: 3 for each core; 2 with apache:VERSION and docker:IMAGE).",
+        "Scenarios running at once in one process (default: 3 for each core; 2 with apache:VERSION and docker:IMAGE); "
+        "with -n, every worker then takes a share, else one for every two cores.",
     ),
 )
 """Every setting, in the order of the documentation."""

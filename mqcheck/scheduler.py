@@ -1,7 +1,8 @@
 """Spreads a run over xdist workers: each scenario's items stay together on one worker.
 
-Scenarios wait more than they compute, so each worker gets its whole share at once and runs it concurrently; the
-shares are balanced by the scenarios' estimated seconds. Other tests are handed out file by file, before the shares.
+Scenarios wait more than they compute, so a worker gets its whole share at once and runs it concurrently; the shares are
+balanced by the scenarios' estimated seconds. There may be fewer shares than workers: then the others get none. Other
+tests are handed out file by file, before the shares.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ LOW_WATER: Final = 2
 """A worker with this many items left gets more: xdist begins an item only when it knows the next one."""
 
 
-def partition(scenarios: Mapping[str, float], workers: int) -> list[list[str]]:
+def partition(scenarios: Mapping[str, float], count: int) -> list[list[str]]:
     """Shares of nearly equal estimated seconds: longest scenario first, each to the worker with the least so far."""
-    shares: list[list[str]] = [[] for _ in range(workers)]
-    loads = [0.0] * workers
+    shares: list[list[str]] = [[] for _ in range(count)]
+    loads = [0.0] * count
     for name in sorted(scenarios, key=lambda name: (-scenarios[name], name)):
         least = loads.index(min(loads))
         shares[least].append(name)
@@ -44,12 +45,17 @@ class ScenarioScheduling:
         self,
         config: Any,
         workers: int,
+        sharers: int,
         seconds: Mapping[str, float],
         assign: Callable[[str, Sequence[str]], None],
     ) -> None:
-        """``seconds``: estimates by scenario. ``assign(worker id, scenarios)`` is called before a share is sent."""
+        """``sharers``: how many of the ``workers`` get scenarios. ``seconds``: estimates by scenario.
+
+        ``assign(worker id, scenarios)`` is called before a share is sent.
+        """
         self.config = config
         self.workers = workers
+        self._sharers = sharers
         self.collection: list[str] | None = None
         self._seconds = seconds
         self._assign = assign
@@ -140,7 +146,7 @@ class ScenarioScheduling:
             else:
                 scenarios.setdefault(scenario, []).append(index)
         self._queue.extend(units.values())
-        shares = partition({name: self._seconds.get(name, 1.0) for name in scenarios}, self.workers)
+        shares = partition({name: self._seconds.get(name, 1.0) for name in scenarios}, self._sharers)
         self._shares.extend([index for name in share for index in scenarios[name]] for share in shares if share)
         return True
 

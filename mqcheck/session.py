@@ -25,6 +25,8 @@ from mqcheck.report.outcomes import RERUN_MARK, Outcome, planned_trouble, read_o
 
 SCENARIOS_PER_CORE: Final = 3
 """Scenarios at once for each core: they wait for time-outs and faults more than they compute."""
+CORES_PER_KIT: Final = 2
+"""Cores that one process's scenarios keep busy: the kit's loop is about one, nodes, proxies and judge are another."""
 CLOSE_SECONDS_MAX: Final = 60.0
 """How long closing waits for scenarios to heal and take down; then the guard process cleans up."""
 LOCK_POLL_SECONDS: Final = 0.05

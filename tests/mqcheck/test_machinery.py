@@ -77,12 +77,21 @@ def test_a_replay_repeats_the_plan(tmp_path: Path) -> None:
     )
 
 
-def test_concurrency_is_shared_among_workers() -> None:
-    assert machinery.concurrency(settings(concurrency=5), 4) == 5
-    assert (machinery.concurrency(settings(), 1, 1), machinery.concurrency(settings(concurrency=5), 1, 1)) == (1, 5)
-    alone, shared = machinery.concurrency(settings(), 1), machinery.concurrency(settings(), 64)
-    assert alone >= 3
-    assert shared == 2
+@pytest.mark.parametrize(
+    ("cores", "workers", "shared"),
+    [(1, 1, (1, 3)), (2, 1, (1, 6)), (2, 2, (1, 6)), (4, 2, (2, 6)), (8, 3, (3, 8)), (16, 64, (8, 6))],
+)
+def test_as_many_workers_share_the_scenarios_as_the_cores_bear(
+    monkeypatch: pytest.MonkeyPatch, cores: int, workers: int, shared: tuple[int, int]
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)))
+    assert machinery.sharing(settings(), workers) == shared
+
+
+def test_a_limit_for_each_process_is_kept_and_all_workers_share() -> None:
+    assert machinery.sharing(settings(concurrency=5), 4) == (4, 5)
+    assert machinery.sharing(settings(), 3, 1) == (3, 1)
+    assert machinery.sharing(settings(concurrency=5), 1, 1) == (1, 5)
 
 
 def test_a_report_folder_that_pytest_took_for_its_root_is_refused_with_the_way_out(tmp_path: Path) -> None:

@@ -44,9 +44,11 @@ ITEMS = [
 SECONDS = {"long": 9.0, "mid": 5.0, "short": 3.0}
 
 
-def scheduling(workers: int) -> tuple[ScenarioScheduling, list[Node], dict[str, list[str]]]:
+def scheduling(workers: int, sharers: int | None = None) -> tuple[ScenarioScheduling, list[Node], dict[str, list[str]]]:
     assigned: dict[str, list[str]] = {}
-    sched = ScenarioScheduling(None, workers, SECONDS, lambda worker, names: assigned.update({worker: list(names)}))
+    sched = ScenarioScheduling(
+        None, workers, sharers or workers, SECONDS, lambda worker, names: assigned.update({worker: list(names)})
+    )
     nodes = [Node(f"gw{number}") for number in range(workers)]
     for node in nodes:
         sched.add_node(node)
@@ -68,6 +70,23 @@ def test_shares_hold_every_scenario_once_and_are_balanced(scenarios: dict[str, f
 def run_all(sched: ScenarioScheduling, node: Node) -> None:
     while node.sent:
         sched.mark_test_complete(node, node.sent.pop(0))
+
+
+def test_with_one_share_the_other_workers_get_ordinary_tests_alone() -> None:
+    sched, nodes, assigned = scheduling(3, sharers=1)
+    done: dict[str, list[int]] = {node.gateway.id: [] for node in nodes}
+    while any(node.sent for node in nodes):
+        for node in reversed(nodes):
+            if node.sent:
+                done[node.gateway.id].append(node.sent.pop(0))
+                sched.mark_test_complete(node, done[node.gateway.id][-1])
+    ((worker, names),) = assigned.items()
+    assert set(names) == set(SECONDS)
+    scenarios = [index for index, item in enumerate(ITEMS) if scenario_of(item)]
+    assert [index for index in done[worker] if index in scenarios] == scenarios
+    assert sorted(index for indices in done.values() for index in indices) == list(range(len(ITEMS)))
+    assert all(node.shutting_down for node in nodes)
+    assert sched.tests_finished
 
 
 def test_scenarios_stay_together_and_everything_is_run_once() -> None:
@@ -124,7 +143,7 @@ def test_differing_collections_are_a_collection_error() -> None:
         def pytest_collectreport(self, report: Any) -> None:
             told.append(report)
 
-    sched = ScenarioScheduling(SimpleNamespace(hook=Hook()), 2, {}, lambda worker, names: None)
+    sched = ScenarioScheduling(SimpleNamespace(hook=Hook()), 2, 2, {}, lambda worker, names: None)
     for name, items in (("gw0", ITEMS), ("gw1", ITEMS[:-1])):
         node = Node(name)
         sched.add_node(node)
@@ -143,7 +162,7 @@ def test_ids_name_their_scenario() -> None:
 def test_workers_share_the_scenarios_and_make_one_report(sandbox: Any) -> None:
     sandbox.world(cut={"verdicts": {"dur-two": "violated"}}, alone={"aims": ["dur-one"], "alone": True})
     sandbox.write("test_own.py", "def test_own():\n    pass\n")
-    done = sandbox.pytest("--mqcheck", "-n", "2", "test_own.py")
+    done = sandbox.pytest("--mqcheck", "-n", "2", "-o", "mqcheck_concurrency=2", "test_own.py")
     assert done.returncode == exits.VIOLATED, done.stdout + done.stderr
     assert "1 failed, 10 passed" in done.stdout
     assert done.stdout.count("MUST: held") == 1
