@@ -68,6 +68,47 @@ class RedeliverForever(PassingCore):
         return super().request(now_ms, conn, peer, command)
 
 
+class RetryAtOnce(PassingCore):
+    """Lets a message that was sent back wait the shortest time only; con-retry-delay must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Send-backs ask for level 1."""
+        if command.code == _SEND_BACK:
+            command = replace(command, fields={**command.fields, "delayLevel": "1"})
+        return super().request(now_ms, conn, peer, command)
+
+
+class NeverExpireMembers(PassingCore):
+    """Keeps a member that is connected and silent in its group; con-expire must catch it.
+
+    It repeats a connection's last heartbeats whenever the clock is looked at, until the connection ends.
+    """
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.heard: dict[int, tuple[tuple[str, int], Command]] = {}
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Remember heartbeats; who takes leave is forgotten."""
+        if command.code == RequestCode.HEART_BEAT:
+            self.heard[conn] = (peer, command)
+        elif command.code == RequestCode.UNREGISTER_CLIENT:
+            self.heard.pop(conn, None)
+        return super().request(now_ms, conn, peer, command)
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Nobody is left to be kept."""
+        self.heard.pop(conn, None)
+        return super().closed(now_ms, conn)
+
+    def tick(self, now_ms: int) -> list[Effect]:
+        """Everybody has just been heard."""
+        effects: list[Effect] = []
+        for conn, (peer, command) in list(self.heard.items()):
+            effects += super().request(now_ms, conn, peer, command)
+        return [effect for effect in effects if not isinstance(effect, Reply)] + super().tick(now_ms)
+
+
 class _Asked(Struct, frozen=True):
     peer: tuple[str, int]
     command: Command
@@ -271,6 +312,16 @@ def _skip_message(core: Core, settings: CoreSettings) -> Core:
     return SkipMessageOnRebalance(core)
 
 
+def _retry_at_once(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return RetryAtOnce(core)
+
+
+def _never_expire_members(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return NeverExpireMembers(core)
+
+
 def _duplicate(core: Core, settings: CoreSettings) -> Core:
     if not isinstance(settings, BrokerSettings):
         raise ReferenceBugError(f"duplicate-after-rebalance wraps a broker's core, not one with {settings!r}")
@@ -301,6 +352,18 @@ SABOTAGES: Final = (
         "skips one message of each queue after a change of members",
         "con-alo",
         wrap_core=_skip_message,
+    ),
+    Sabotage(
+        "retry-at-once",
+        "lets a message that was sent back wait for the shortest delay only",
+        "con-retry-delay",
+        wrap_core=_retry_at_once,
+    ),
+    Sabotage(
+        "never-expire-members",
+        "keeps a connected member without heartbeats in its group",
+        "con-expire",
+        wrap_core=_never_expire_members,
     ),
 )
 ODDITIES: Final = (

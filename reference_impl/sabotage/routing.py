@@ -1,5 +1,5 @@
-"""Planted bugs of the NameServer: expiry that never comes or comes early. One oddity: a closed broker listed a
-moment longer.
+"""Planted bugs of the NameServer: expiry and closes that are missed or come early, routes that are empty. One oddity:
+a closed broker listed a moment longer.
 
 Each class says what it breaks and which guarantee must catch it.
 """
@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from reference_impl.effects import Close, Effect
+from msgspec.structs import replace
+
+from reference_impl.commands import ResponseCode
+from reference_impl.effects import Close, Effect, Reply
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command
 from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
@@ -17,6 +20,8 @@ from reference_impl.settings import NameServerSettings
 
 EARLY_PART: Final = 15
 """``expire-early`` removes a broker that was silent for this part of the expiry."""
+EMPTY_ROUTE: Final = b'{"brokerDatas":[],"filterServerTable":{},"queueDatas":[]}'
+"""What ``empty-route`` answers."""
 STALE_MS: Final = 500
 """How long ``stale-route-within-limit`` goes on listing a broker whose connection closed; ns-close allows seconds."""
 
@@ -80,6 +85,24 @@ class ExpireEarly(PassingCore):
         return None if deadline is None else deadline - self.ahead_ms
 
 
+class IgnoreClosedBrokers(PassingCore):
+    """Notices a dead broker only by its silence, never by its closed connection; ns-close must catch it."""
+
+    def closed(self, now_ms: int, conn: int) -> list[Effect]:
+        """Nothing happens."""
+        del now_ms, conn
+        return []
+
+
+class EmptyRoute(PassingCore):
+    """Answers SUCCESS and a route without brokers where nothing is known of a topic; ns-empty-17 must catch it."""
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Never say that there is no such topic."""
+        del now_ms
+        return [_route_of_nothing(effect) for effect in effects]
+
+
 class StaleRoute(PassingCore):
     """Notices the end of a connection half a second late: legal, must not be flagged."""
 
@@ -107,6 +130,13 @@ class StaleRoute(PassingCore):
         return min((time for time in times if time is not None), default=None)
 
 
+def _route_of_nothing(effect: Effect) -> Effect:
+    if not isinstance(effect, Reply) or effect.command.code != ResponseCode.TOPIC_NOT_EXIST:
+        return effect
+    empty = replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=EMPTY_ROUTE)
+    return replace(effect, command=empty)
+
+
 def _expiry_ms(settings: CoreSettings) -> int:
     if not isinstance(settings, NameServerSettings):
         raise ReferenceBugError(f"a bug of the NameServer wraps a NameServer's core, not one with {settings!r}")
@@ -119,6 +149,16 @@ def _never_expire(core: Core, settings: CoreSettings) -> Core:
 
 def _expire_early(core: Core, settings: CoreSettings) -> Core:
     return ExpireEarly(core, _expiry_ms(settings))
+
+
+def _ignore_closed(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return IgnoreClosedBrokers(core)
+
+
+def _empty_route(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return EmptyRoute(core)
 
 
 def _stale_route(core: Core, settings: CoreSettings) -> Core:
@@ -140,6 +180,20 @@ SABOTAGES: Final = (
         "ns-no-early-expire",
         role="namesrv",
         wrap_core=_expire_early,
+    ),
+    Sabotage(
+        "ignore-closed-brokers",
+        "notices a dead broker by its silence only",
+        "ns-close",
+        role="namesrv",
+        wrap_core=_ignore_closed,
+    ),
+    Sabotage(
+        "empty-route",
+        "answers an empty route for a topic that does not exist",
+        "ns-empty-17",
+        role="namesrv",
+        wrap_core=_empty_route,
     ),
 )
 ODDITIES: Final = (

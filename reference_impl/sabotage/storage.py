@@ -12,13 +12,14 @@ from typing import Any, Final, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS
+from reference_impl.commands import DLQ_PREFIX, PROPERTY_TAGS, RETRY_PREFIX, SYSTEM_TOPICS
 from reference_impl.disk import Disk, FaultyDisk, File
 from reference_impl.effects import Effect
 from reference_impl.message import Host, Message, decode_record
 from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, Sleep
 from reference_impl.server import Core
 from reference_impl.store import Appended, Read, Store
+from reference_impl.store.tables import SUBSCRIPTION_GROUPS, TOPICS
 
 LAG_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes that ``ack-before-sync`` leaves unsynced; ours, below what the store accepts."""
@@ -137,6 +138,29 @@ class _SwallowingFile(Passing):
             self.refused = b""
 
 
+class LateDisk(Passing):
+    """Keeps what is appended in the process until the next sync; dur-ack-kill must catch it."""
+
+    def open_file(self, name: str) -> File:
+        """A file that is written by syncs alone."""
+        return cast(File, _LateFile(self.inner.open_file(name)))
+
+
+class _LateFile(_SwallowingFile):
+    def append(self, data: bytes | memoryview) -> int:
+        at = self.size
+        self.refused += bytes(data)
+        return at
+
+
+class LoseMetadataOnRestart(Passing):
+    """Starts without the topics and groups of its earlier life; dur-meta-power must catch it."""
+
+    def read_file(self, name: str) -> bytes | None:
+        """Everything but them."""
+        return None if name in (TOPICS, SUBSCRIPTION_GROUPS) else cast("bytes | None", self.inner.read_file(name))
+
+
 class HideRecovered(Passing):
     """Every tenth message that the log held at the start is left out of every answer; dur-power-readable must catch
     it.
@@ -187,6 +211,16 @@ class CorruptBody(Passing):
         middle = len(message.body) // 2
         other = bytes((message.body[middle] ^ 0x01,))
         return replace(message, body=message.body[:middle] + other + message.body[middle + 1 :])
+
+
+class CorruptRetryCopy(Passing):
+    """Gives each retry copy another tag than its message has; con-retry-identity must catch it."""
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store, perhaps with another tag."""
+        if message.topic.startswith(RETRY_PREFIX):
+            message = replace(message, properties={**message.properties, PROPERTY_TAGS: "retry"})
+        return cast(Appended, self.inner.append(message, now_ms, store_host))
 
 
 class _HeldBack(Struct):
@@ -304,6 +338,20 @@ def _corrupt_body(store: Store) -> Store:
     return cast(Store, CorruptBody(store))
 
 
+def _late(disk: Disk, sleep: Sleep) -> Disk:
+    del sleep
+    return cast(Disk, LateDisk(disk))
+
+
+def _lose_metadata(disk: Disk, sleep: Sleep) -> Disk:
+    del sleep
+    return cast(Disk, LoseMetadataOnRestart(disk))
+
+
+def _corrupt_retry_copy(store: Store) -> Store:
+    return cast(Store, CorruptRetryCopy(store))
+
+
 def _reorder_queue(store: Store) -> Store:
     return cast(Store, ReorderQueue(store))
 
@@ -369,6 +417,24 @@ SABOTAGES: Final = (
         "answers SYNC_MASTER sends before a slave has them",
         "rep-sync-ack",
         wrap_core=_ack_before_replicate,
+    ),
+    Sabotage(
+        "ack-before-write",
+        "keeps messages in the process until the next sync",
+        "dur-ack-kill",
+        wrap_disk=_late,
+    ),
+    Sabotage(
+        "lose-metadata-on-restart",
+        "starts without the topics and groups of its earlier life",
+        "dur-meta-power",
+        wrap_disk=_lose_metadata,
+    ),
+    Sabotage(
+        "corrupt-retry-copy",
+        "gives retry copies another tag",
+        "con-retry-identity",
+        wrap_store=_corrupt_retry_copy,
     ),
 )
 ODDITIES: Final = (

@@ -29,6 +29,18 @@ CAUGHT = {
     "ack-failed-sync": ("dur-ack-fsync-error", "disk-error"),
     "ack-refused-write": ("dur-ack-disk-full", "disk-full"),
     "hide-recovered": ("dur-power-readable", "power-cut"),
+    "answer-twice": ("prt-opaque", "protocol"),
+    "unknown-code-succeeds": ("prt-unknown-code", "protocol"),
+    "hold-too-long": ("con-longpoll-timeout", "protocol"),
+    "empty-route": ("ns-empty-17", "protocol"),
+    "deliver-early": ("dly-not-early", "delay"),
+    "lose-delayed": ("dly-alo", "delay"),
+    "retry-at-once": ("con-retry-delay", "consumer-fails"),
+    "corrupt-retry-copy": ("con-retry-identity", "consumer-fails"),
+    "never-expire-members": ("con-expire", "consumer-silent"),
+    "ignore-closed-brokers": ("ns-close", "nameserver-cut"),
+    "ack-before-write": ("dur-ack-kill", "broker-kill"),
+    "lose-metadata-on-restart": ("dur-meta-power", "power-cut"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -35,6 +35,18 @@ SABOTAGES = {
     "ack-failed-sync": "dur-ack-fsync-error",
     "ack-refused-write": "dur-ack-disk-full",
     "hide-recovered": "dur-power-readable",
+    "answer-twice": "prt-opaque",
+    "unknown-code-succeeds": "prt-unknown-code",
+    "hold-too-long": "con-longpoll-timeout",
+    "empty-route": "ns-empty-17",
+    "deliver-early": "dly-not-early",
+    "lose-delayed": "dly-alo",
+    "retry-at-once": "con-retry-delay",
+    "corrupt-retry-copy": "con-retry-identity",
+    "never-expire-members": "con-expire",
+    "ignore-closed-brokers": "ns-close",
+    "ack-before-write": "dur-ack-kill",
+    "lose-metadata-on-restart": "dur-meta-power",
 }
 CLIENT = {"prd-retry", "prd-no-false-ok", "con-no-skip", "con-broadcast-all", "ord-queue-fifo"}
 

@@ -1,0 +1,106 @@
+"""Planted bugs of the protocol: answers doubled or invented, pulls held too long.
+
+Each class says what it breaks and which guarantee must catch it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from reference_impl.commands import RequestCode, ResponseCode
+from reference_impl.effects import Effect, Reply
+from reference_impl.frame import Command
+from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
+from reference_impl.server import Core
+
+TWICE_EVERY: Final = 5
+"""Every how many answers ``answer-twice`` doubles one."""
+HOLD_MORE_MS: Final = 2_500
+"""How much longer ``hold-too-long`` holds a pull than it was asked to; con-longpoll-timeout allows a second."""
+
+
+class AnswerTwice(PassingCore):
+    """Sends every fifth answer twice; prt-opaque must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.answers = 0
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Double some."""
+        del now_ms
+        result: list[Effect] = []
+        for effect in effects:
+            result.append(effect)
+            if isinstance(effect, Reply):
+                self.answers += 1
+                if self.answers % TWICE_EVERY == 0:
+                    result.append(effect)
+        return result
+
+
+class UnknownCodeSucceeds(PassingCore):
+    """Says SUCCESS to a request it does not know; prt-unknown-code must catch it."""
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Never say that a code is not supported."""
+        del now_ms
+        return [_instead_of(effect, ResponseCode.REQUEST_CODE_NOT_SUPPORTED) for effect in effects]
+
+
+class HoldTooLong(PassingCore):
+    """Holds pulls longer than they ask for; con-longpoll-timeout must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Pulls ask for more."""
+        asked = command.fields.get("suspendTimeoutMillis", "")
+        if command.code == RequestCode.PULL_MESSAGE and asked.isdigit():
+            longer = str(int(asked) + HOLD_MORE_MS)
+            command = replace(command, fields={**command.fields, "suspendTimeoutMillis": longer})
+        return super().request(now_ms, conn, peer, command)
+
+
+def _instead_of(effect: Effect, code: int, body: bytes = b"") -> Effect:
+    """SUCCESS in place of an answer of this code; anything else as it is."""
+    if not isinstance(effect, Reply) or effect.command.code != code:
+        return effect
+    return replace(effect, command=replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=body))
+
+
+def _answer_twice(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return AnswerTwice(core)
+
+
+def _unknown_code_succeeds(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return UnknownCodeSucceeds(core)
+
+
+def _hold_too_long(core: Core, settings: CoreSettings) -> Core:
+    del settings
+    return HoldTooLong(core)
+
+
+SABOTAGES: Final = (
+    Sabotage(
+        "answer-twice",
+        "sends every fifth answer twice",
+        "prt-opaque",
+        wrap_core=_answer_twice,
+    ),
+    Sabotage(
+        "unknown-code-succeeds",
+        "says SUCCESS to a request code that it does not know",
+        "prt-unknown-code",
+        wrap_core=_unknown_code_succeeds,
+    ),
+    Sabotage(
+        "hold-too-long",
+        "holds pulls 2.5 s longer than they ask for",
+        "con-longpoll-timeout",
+        wrap_core=_hold_too_long,
+    ),
+)
