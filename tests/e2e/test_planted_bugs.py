@@ -48,7 +48,14 @@ WITHOUT_MESSAGES = {
     "con-offset-persist": ("consumer_group", "broker", "queue", "expected_at_least", "seen"),
     "ns-expire": ("nameserver", "broker", "silent_ms", "limit_ms"),
     "ns-no-early-expire": ("nameserver", "broker", "registered_ms_ago", "expiry_ms"),
+    "ns-close": ("nameserver", "broker", "closed_for_ms"),
+    "ns-empty-17": ("nameserver", "topic", "expected", "seen"),
     "ord-queue-lock": ("broker", "queue", "owner", "granted_to"),
+    "con-expire": ("consumer_group", "member", "expected", "seen"),
+    "con-longpoll-timeout": ("topic", "broker", "expected", "seen"),
+    "dur-meta-power": ("node", "kind", "name", "seen"),
+    "prt-opaque": ("node", "request_code", "expected", "seen"),
+    "prt-unknown-code": ("node", "request_code", "expected", "seen"),
 }
 """Guarantees that are about no message: what their evidence names instead, beside the operation."""
 
@@ -63,16 +70,17 @@ def test_every_planted_bug_is_here() -> None:
 def test_a_planted_bug_is_caught(bug: str, play: Callable[..., Any]) -> None:
     guarantee, scenario = CAUGHT[bug]
     run = play("--mqcheck-select", scenario, "--mqcheck-sabotage", bug)
-    assert run.status == 1, run.output
     assert run.report["run"]["sabotage"] == bug
     violated = run.verdicts("violated")
     assert (scenario, guarantee) in violated, run.output
     verdict = violated[scenario, guarantee]
+    assert run.status == (0 if verdict["level"] == "SHOULD" else 1), run.output
     assert verdict["aimed"]
     assert verdict["evidence_total"] >= len(verdict["evidence"]) >= 1
     for row in verdict["evidence"]:
         assert_names_what_it_is_about(guarantee, row)
-    assert f"mqcheck::{scenario}::{guarantee}" in run.output
+    if run.status:
+        assert f"mqcheck::{scenario}::{guarantee}" in run.output
 
 
 @pytest.mark.parametrize("bug", CAUGHT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -63,6 +64,37 @@ def test_redeliver_forever(bench: type[Bench], bug: bool) -> None:
         topic = "%RETRY%G"
     assert len(b.bodies("%DLQ%G")) == (0 if bug else 3)
     assert len(b.bodies("%RETRY%G")) == (5 if bug else 2)
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_retry_at_once(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("retry-at-once", bug))
+    b.send("T")
+    fields = {"offset": b.records("T")[0].physical_offset, "group": "G", "delayLevel": 0}
+    assert b.ask(36, fields).code == 0
+    b.advance(2_000)
+    assert len(b.bodies("%RETRY%G")) == (1 if bug else 0)
+    b.advance(10_000)
+    assert len(b.bodies("%RETRY%G")) == 1
+
+
+def members(b: Bench) -> list[str]:
+    answer = b.ask(38, {"consumerGroup": "G"}, conn=9)
+    return sorted(json.loads(answer.body)["consumerIdList"]) if answer.code == 0 else []
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_never_expire_members(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("never-expire-members", bug))
+    for conn in (1, 2, 3):
+        b.heartbeat(conn, "G")
+    assert members(b) == ["c1", "c2", "c3"]
+    b.close(2)
+    b.ask(35, {"clientID": "c3", "consumerGroup": "G"}, conn=3)
+    assert members(b) == ["c1"], "who leaves is out"
+    b.advance(200_000)
+    assert members(b) == (["c1"] if bug else [])
+    assert (b.closed == []) is bug
 
 
 def drain(b: Bench, split: Split, conn: int, held: bool = False) -> set[bytes]:

@@ -83,6 +83,27 @@ def test_expire_early(bug: bool) -> None:
     assert server.closed == []
 
 
+@pytest.mark.parametrize("bug", [False, True])
+def test_ignore_closed_brokers(bug: bool) -> None:
+    server = NameServer(SABOTAGES["ignore-closed-brokers"] if bug else None)
+    server.register(1)
+    server.core.closed(server.now_ms, 1)
+    server.advance(10_000)
+    assert server.listed() is bug
+    server.advance(131_000)
+    assert not server.listed(), "silence is noticed"
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_empty_route(bug: bool) -> None:
+    server = NameServer(SABOTAGES["empty-route"] if bug else None)
+    answer = server.ask(105, {"topic": "nowhere"})
+    assert answer.code == (0 if bug else 17)
+    assert (b'"brokerDatas":[]' in answer.body) is bug
+    server.register(1)
+    assert b'"brokerName":"a"' in server.ask(105, {"topic": "T"}).body
+
+
 @pytest.mark.parametrize("odd", [False, True])
 def test_stale_route_within_limit(odd: bool) -> None:
     server = NameServer(ODDITIES["stale-route-within-limit"] if odd else None)

@@ -121,6 +121,43 @@ def test_ack_refused_write_writes_what_was_refused_once_there_is_space(bench: ty
 
 
 @pytest.mark.parametrize("bug", [False, True])
+def test_ack_before_write_loses_in_a_kill_what_was_not_synced(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("ack-before-write", bug))
+    b.send("T", b"synced")
+    b.flush()
+    assert b.send("T", b"acknowledged").code == 0
+    assert b.bodies("T") == [b"synced", b"acknowledged"]
+    b.restart()
+    assert b.bodies("T") == ([b"synced"] if bug else [b"synced", b"acknowledged"])
+    b.send("T", b"stopped")
+    b.restart(clean=True)
+    assert b.bodies("T")[-1] == b"stopped"
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_lose_metadata_on_restart(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("lose-metadata-on-restart", bug), autoCreateTopicEnable=False)
+    topic = {"topic": "T", "readQueueNums": 4, "writeQueueNums": 4, "perm": 6, "topicFilterType": "SINGLE_TAG"}
+    b.settle(17, topic | {"topicSysFlag": 0, "order": "false", "defaultTopic": "TBW102"})
+    assert b.send("T").code == 0
+    b.restart()
+    assert b.begin(310, b.send_fields("T"), b"again")
+    assert (b.send("T").code == 0) is not bug
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_corrupt_retry_copy(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("corrupt-retry-copy", bug))
+    b.send("T", properties={"TAGS": "mine", "KEYS": "k"})
+    b.ask(36, {"offset": b.records("T")[0].physical_offset, "group": "G", "delayLevel": 1})
+    b.advance(2_000)
+    (copy,) = b.records("%RETRY%G")
+    assert copy.properties["TAGS"] == ("retry" if bug else "mine")
+    assert copy.properties["KEYS"] == "k"
+    assert b.records("T")[0].properties["TAGS"] == "mine"
+
+
+@pytest.mark.parametrize("bug", [False, True])
 def test_hide_recovered_leaves_out_what_the_log_held_at_the_start(bench: type[Bench], bug: bool) -> None:
     b = bench(planted=planted("hide-recovered", bug))
     for number in range(20):

@@ -1,0 +1,49 @@
+"""Planted bugs of the protocol: each breaks its promise, and only with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reference_impl.effects import Reply
+from reference_impl.frame import Command
+from reference_impl.sabotage import SABOTAGES
+from reference_impl.sabotage.protocol import HOLD_MORE_MS, TWICE_EVERY
+
+Bench = Any
+
+
+def planted(name: str, on: bool) -> list[Any]:
+    return [SABOTAGES[name]] if on else []
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_answer_twice(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("answer-twice", bug))
+    answers: list[int] = []
+    for opaque in range(2 * TWICE_EVERY):
+        effects = b.core.request(b.now_ms, 1, ("10.0.0.1", 4001), Command(code=26, opaque=opaque))
+        answers += [effect.command.opaque for effect in effects if isinstance(effect, Reply)]
+    assert len(answers) - len(set(answers)) == (2 if bug else 0)
+    assert set(answers) == set(range(2 * TWICE_EVERY))
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_unknown_code_succeeds(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("unknown-code-succeeds", bug))
+    answer = b.ask(9_999)
+    assert (answer.code, answer.remark is None) == ((0, True) if bug else (3, False))
+    assert b.pull("nowhere").code == 17, "other refusals stay"
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_hold_too_long(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("hold-too-long", bug))
+    b.send("T")
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=6, suspendTimeoutMillis=b.settings.hold_scan_ms - 1))
+    b.advance(b.settings.hold_scan_ms)
+    assert (b.answer(opaque) is None) is bug
+    b.advance(HOLD_MORE_MS + b.settings.hold_scan_ms)
+    assert b.answer(opaque).code == 19
+    assert b.pull("T").code == 0
