@@ -74,7 +74,7 @@ def test_a_planted_bug_is_caught(bug: str, play: Callable[..., Any]) -> None:
     violated = run.verdicts("violated")
     assert (scenario, guarantee) in violated, run.output
     verdict = violated[scenario, guarantee]
-    assert run.status == (0 if verdict["level"] == "SHOULD" else 1), run.output
+    assert run.status == (0 if load_specs().get(guarantee).level == "SHOULD" else 1), run.output
     assert verdict["aimed"]
     assert verdict["evidence_total"] >= len(verdict["evidence"]) >= 1
     for row in verdict["evidence"]:
