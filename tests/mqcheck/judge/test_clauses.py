@@ -24,7 +24,7 @@ def test_cases_have_names_of_their_own() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.guarantee}-{case.clause.replace(' ', '-')}" for case in CASES])
 def test_the_verdict_hangs_on_the_clause(builder: ModuleType, specs: Specs, tmp_path: Path, case: Case) -> None:
-    history = builder.Healthy()
+    history = builder.healthy()
     if case.guarantee.startswith("ns-"):
         history.rows = [row for row in history.rows if row.table not in HEAVY]
     for step in case.steps:

@@ -25,7 +25,7 @@ def test_every_guarantee_has_a_plant_and_an_excuse(specs: Specs) -> None:
 
 
 def test_a_healthy_run_holds_everything(builder: ModuleType, specs: Specs, tmp_path: Path) -> None:
-    history = builder.Healthy()
+    history = builder.healthy()
     history.aims = list(specs.ids())
     history.write(tmp_path)
     connection = load(tmp_path)
@@ -40,7 +40,7 @@ def test_a_healthy_run_holds_everything(builder: ModuleType, specs: Specs, tmp_p
 @pytest.mark.parametrize("guarantee", GUARANTEES)
 @pytest.mark.slow
 def test_a_planted_defect_is_seen(builder: ModuleType, specs: Specs, tmp_path: Path, guarantee: str) -> None:
-    history = builder.Healthy()
+    history = builder.healthy()
     named = PLANTS[guarantee](history)
     verdict = judged(history, specs, tmp_path, guarantee)
     assert verdict.verdict == VIOLATED, verdict.reason
@@ -55,7 +55,7 @@ def test_a_planted_defect_is_seen(builder: ModuleType, specs: Specs, tmp_path: P
 def test_an_excused_look_alike_is_not_flagged(
     builder: ModuleType, specs: Specs, tmp_path: Path, guarantee: str
 ) -> None:
-    history = builder.Healthy()
+    history = builder.healthy()
     wanted = EXCUSES[guarantee](history) or HELD
     verdict = judged(history, specs, tmp_path, guarantee)
     assert verdict.verdict == wanted, (verdict.reason, verdict.evidence[:1])

@@ -18,7 +18,7 @@ History = Any
 
 @pytest.fixture
 def history(builder: ModuleType) -> History:
-    return builder.Healthy()
+    return builder.healthy()
 
 
 def stall(history: History, began: float, ended: float) -> None:

@@ -165,7 +165,7 @@ CASES: tuple[tuple[str, tuple[Step, ...], str], ...] = (
 def test_what_a_missing_message_proves(
     builder: ModuleType, specs: Specs, tmp_path: Path, guarantee: str, steps: tuple[Step, ...], wanted: str
 ) -> None:
-    history = builder.Healthy()
+    history = builder.healthy()
     for step in steps:
         step(history)
     verdict = judged(history, specs, tmp_path, guarantee)

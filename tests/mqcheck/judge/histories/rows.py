@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -59,6 +60,15 @@ class Builder:
         self.capabilities = ["latency", "partition", "kill", "stop", "pause", "power-cut"]
         self.capabilities += ["slow-fsync", "fsync-error", "disk-full"]
         self.harness_error: str | None = None
+
+    def copy(self) -> Self:
+        """The same rows, to be changed without changing these."""
+        made = copy(self)
+        made.rows = [replace(row, columns=dict(row.columns), end=dict(row.end)) for row in self.rows]
+        for name, value in vars(self).items():
+            if name != "rows" and isinstance(value, list | dict):
+                setattr(made, name, copy(value))
+        return made
 
     def op(self) -> int:
         self.next_op += 1
