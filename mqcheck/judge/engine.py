@@ -7,9 +7,8 @@ a missing fault makes an aimed-at pair ``inconclusive``; the rest is ``held`` or
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -22,7 +21,7 @@ from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load, write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
-from mqcheck.judge.prune import Filter, Ways, brings_nothing, unmatched, ways
+from mqcheck.judge.prune import Filter, all_ways, brings_nothing, unmatched, ways
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
     HELD,
@@ -83,7 +82,7 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
 def judge_tables(connection: duckdb.DuckDBPyConnection, plan: PlanFile, specs: Specs) -> list[Verdict]:
     """The verdict of every guarantee over loaded tables and facts."""
     kinds = connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()
-    absent = unmatched(connection, chain.from_iterable(_ways(guarantee) for guarantee in specs))
+    absent = unmatched(connection, chain.from_iterable(map(all_ways, specs)))
     facts = _Facts(frozenset(row[0] for row in kinds), absent)
     verdicts = []
     for guarantee in specs:
@@ -180,33 +179,36 @@ def _applies(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> boo
     return bool(row is not None and row[0])
 
 
-def _ways(guarantee: Guarantee) -> Iterator[Ways]:
-    """How its queries may bring nothing; a query that cannot be read has none, and fails when it is asked."""
-    for text in (guarantee.violations, guarantee.seen, guarantee.inconclusive):
-        with contextlib.suppress(SpecsError):
-            yield ways(text, guarantee.tolerance_ms) if text else frozenset()
-    with contextlib.suppress(SpecsError):
-        yield ways(guarantee.exercised, guarantee.tolerance_ms, number=True)
-
-
 def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, absent: frozenset[Filter]) -> _Findings:
-    tolerance_ms = guarantee.tolerance_ms
     found = _Findings()
-    if not brings_nothing(ways(guarantee.exercised, tolerance_ms, number=True), absent):
-        row = connection.execute(expand(guarantee.exercised, tolerance_ms)).fetchone()
-        found.exercised = int(row[0] or 0) if row is not None else 0
-    violations = guarantee.violations or guarantee.seen
-    if not brings_nothing(ways(violations, tolerance_ms), absent):
-        result = connection.execute(expand(violations, tolerance_ms))
-        found.columns = tuple(item[0] for item in result.description)
-        found.rows = result.fetchall()
+    exercised = _run(connection, guarantee, guarantee.exercised, absent, number=True)
+    row = exercised.fetchone() if exercised else None
+    found.exercised = int(row[0] or 0) if row else 0
+    violations = _run(connection, guarantee, guarantee.violations or guarantee.seen, absent)
+    if violations:
+        found.columns = tuple(item[0] for item in violations.description)
+        found.rows = violations.fetchall()
     if not guarantee.inconclusive or found.rows:
         return found
-    if not brings_nothing(ways(guarantee.inconclusive, tolerance_ms), absent):
-        result = connection.execute(expand(guarantee.inconclusive, tolerance_ms))
-        columns = [item[0] for item in result.description]
-        found.undecided = [dict(zip(columns, row, strict=True)) for row in result.fetchall()]
+    inconclusive = _run(connection, guarantee, guarantee.inconclusive, absent)
+    if inconclusive:
+        columns = [item[0] for item in inconclusive.description]
+        found.undecided = [dict(zip(columns, row, strict=True)) for row in inconclusive.fetchall()]
     return found
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection,
+    guarantee: Guarantee,
+    query: str,
+    absent: frozenset[Filter],
+    *,
+    number: bool = False,
+) -> duckdb.DuckDBPyConnection | None:
+    """The result of one of its queries; None when it surely brings nothing."""
+    if brings_nothing(ways(query, guarantee.tolerance_ms, number=number), absent):
+        return None
+    return connection.execute(expand(query, guarantee.tolerance_ms))
 
 
 def _figures(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> list[str]:

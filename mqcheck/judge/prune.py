@@ -7,6 +7,7 @@ the planning, and changes no answer.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from itertools import chain, product
@@ -15,8 +16,10 @@ from typing import Any, Final
 import duckdb
 from sqlglot import exp
 
+from mqcheck.errors import SpecsError
 from mqcheck.history.helpers import DIALECT, expanded_tree
 from mqcheck.history.tables import FACTS, TABLES
+from mqcheck.specs import Guarantee
 
 Filter = tuple[str, str]
 """A table and a condition in SQL on its columns alone; an empty condition is passed by every row."""
@@ -34,6 +37,14 @@ _WAYS_MAX: Final = 64
 def ways(query: str, tolerance_ms: int = 0, *, number: bool = False) -> Ways:
     """How a guarantee's query (helpers not yet expanded) may surely bring no row; with ``number``: count nothing."""
     return _query_ways(expanded_tree(query, tolerance_ms), {}, number=number)
+
+
+def all_ways(guarantee: Guarantee) -> Iterator[Ways]:
+    """Those of each of its queries; one that cannot be read has none, and fails when it is asked."""
+    for text in (guarantee.exercised, guarantee.violations, guarantee.seen, guarantee.inconclusive):
+        if text:
+            with contextlib.suppress(SpecsError):
+                yield ways(text, guarantee.tolerance_ms, number=text is guarantee.exercised)
 
 
 def unmatched(connection: duckdb.DuckDBPyConnection, queries: Iterable[Ways]) -> frozenset[Filter]:

@@ -6,6 +6,7 @@ other side.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TextIO
 from mqcheck.errors import MqcheckError
 from mqcheck.history.helpers import expand
 from mqcheck.judge.engine import judge_history
+from mqcheck.judge.prune import all_ways
 from mqcheck.specs import Specs
 
 
@@ -37,19 +39,12 @@ def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
 
 
 def warm_up(specs: Specs) -> None:
-    """Expand all queries before the first history comes: the expansion is kept, and a broken query is found early."""
+    """Expand all queries and look for their filters before the first history comes: both are kept."""
     for guarantee in specs:
-        texts = (
-            f"SELECT {guarantee.applies}",
-            guarantee.exercised,
-            guarantee.violations,
-            guarantee.inconclusive,
-            guarantee.seen,
-        )
-        for text in texts:
-            if text:
-                try:
-                    expand(text, guarantee.tolerance_ms)
-                except MqcheckError:
-                    # Told as that guarantee's harness error with every history, not as a dead judge.
-                    continue
+        # What cannot be read is told as that guarantee's harness error with every history, not as a dead judge.
+        for text in (guarantee.exercised, guarantee.violations, guarantee.inconclusive, guarantee.seen):
+            with contextlib.suppress(MqcheckError):
+                expand(text, guarantee.tolerance_ms)
+        with contextlib.suppress(MqcheckError):
+            expand(f"SELECT {guarantee.applies}", guarantee.tolerance_ms)
+        list(all_ways(guarantee))
