@@ -6,12 +6,14 @@ Must not contain any bug. The wrappers of the areas build on the two passing-on 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from reference_impl.commands import ResponseCode
 from reference_impl.disk import Disk
-from reference_impl.effects import Effect
+from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 from reference_impl.server import Core
 from reference_impl.settings import BrokerSettings, NameServerSettings
@@ -115,3 +117,35 @@ class PassingCore:
     def stop(self, now_ms: int) -> list[Effect]:
         """Pass on."""
         return self.review(now_ms, self.inner.stop(now_ms))
+
+
+def around_core(wrapper: Callable[[Core], Core]) -> Callable[[Core, CoreSettings], Core]:
+    """``wrap_core`` for a wrapper that needs no settings."""
+
+    def wrap(core: Core, settings: CoreSettings) -> Core:
+        del settings
+        return wrapper(core)
+
+    return wrap
+
+
+def around_store(wrapper: Callable[[Store], Passing]) -> Callable[[Store], Store]:
+    """``wrap_store`` for a wrapper that passes on what it does not define."""
+    return lambda store: cast(Store, wrapper(store))
+
+
+def around_disk(wrapper: Callable[[Disk], Passing]) -> Callable[[Disk, Sleep], Disk]:
+    """``wrap_disk`` for a wrapper that passes on what it does not define, and never waits."""
+
+    def wrap(disk: Disk, sleep: Sleep) -> Disk:
+        del sleep
+        return cast(Disk, wrapper(disk))
+
+    return wrap
+
+
+def success_instead_of(effect: Effect, code: int, body: bytes = b"") -> Effect:
+    """SUCCESS with ``body`` in place of an answer of this code; anything else as it is."""
+    if not isinstance(effect, Reply) or effect.command.code != code:
+        return effect
+    return replace(effect, command=replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=body))

@@ -12,12 +12,11 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from reference_impl.commands import PULL_COMMIT_OFFSET, RETRY_PREFIX, RequestCode, ResponseCode
-from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Push, Reply
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command
 from reference_impl.message import decode_record
-from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, Sleep
+from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, around_core, around_disk
 from reference_impl.server import Core
 from reference_impl.settings import BrokerSettings
 from reference_impl.store.tables import CONSUMER_OFFSETS
@@ -292,36 +291,6 @@ def _with_offset(effect: Effect, offset: int) -> Effect:
     return Reply(effect.conn, replace(effect.command, fields={"offset": str(offset)}))
 
 
-def _lose_offsets(disk: Disk, sleep: Sleep) -> Disk:
-    del sleep
-    return cast(Disk, LoseOffsetsOnRestart(disk))
-
-
-def _no_redelivery(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return NoRedelivery(core)
-
-
-def _redeliver_forever(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return RedeliverForever(core)
-
-
-def _skip_message(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return SkipMessageOnRebalance(core)
-
-
-def _retry_at_once(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return RetryAtOnce(core)
-
-
-def _never_expire_members(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return NeverExpireMembers(core)
-
-
 def _duplicate(core: Core, settings: CoreSettings) -> Core:
     if not isinstance(settings, BrokerSettings):
         raise ReferenceBugError(f"duplicate-after-rebalance wraps a broker's core, not one with {settings!r}")
@@ -333,37 +302,37 @@ SABOTAGES: Final = (
         "lose-offsets-on-restart",
         "starts without the committed offsets of its earlier life",
         "con-offset-persist",
-        wrap_disk=_lose_offsets,
+        wrap_disk=around_disk(LoseOffsetsOnRestart),
     ),
     Sabotage(
         "no-redelivery",
         "answers SUCCESS to a send-back and forgets the message",
         "con-retry-alo",
-        wrap_core=_no_redelivery,
+        wrap_core=around_core(NoRedelivery),
     ),
     Sabotage(
         "redeliver-forever",
         "tries a failing message again without end",
         "con-retry-max",
-        wrap_core=_redeliver_forever,
+        wrap_core=around_core(RedeliverForever),
     ),
     Sabotage(
         "skip-message-on-rebalance",
         "skips one message of each queue after a change of members",
         "con-alo",
-        wrap_core=_skip_message,
+        wrap_core=around_core(SkipMessageOnRebalance),
     ),
     Sabotage(
         "retry-at-once",
         "lets a message that was sent back wait for the shortest delay only",
         "con-retry-delay",
-        wrap_core=_retry_at_once,
+        wrap_core=around_core(RetryAtOnce),
     ),
     Sabotage(
         "never-expire-members",
         "keeps a connected member without heartbeats in its group",
         "con-expire",
-        wrap_core=_never_expire_members,
+        wrap_core=around_core(NeverExpireMembers),
     ),
 )
 ODDITIES: Final = (

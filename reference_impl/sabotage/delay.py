@@ -14,8 +14,7 @@ from reference_impl.commands import PROPERTY_DELAY, PROPERTY_REAL_TOPIC, RETRY_P
 from reference_impl.effects import Effect
 from reference_impl.frame import Command
 from reference_impl.message import Host, Message
-from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage
-from reference_impl.server import Core
+from reference_impl.sabotage.base import Passing, PassingCore, Sabotage, around_core, around_store
 from reference_impl.store import Appended, Store
 
 LOSE_EVERY: Final = 4
@@ -58,26 +57,17 @@ class LoseDelayed(Passing):
         return cast(Appended, self.inner.append(message, now_ms, store_host))
 
 
-def _deliver_early(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return DeliverEarly(core)
-
-
-def _lose_delayed(store: Store) -> Store:
-    return cast(Store, LoseDelayed(store))
-
-
 SABOTAGES: Final = (
     Sabotage(
         "deliver-early",
         "takes every delay level for the shortest",
         "dly-not-early",
-        wrap_core=_deliver_early,
+        wrap_core=around_core(DeliverEarly),
     ),
     Sabotage(
         "lose-delayed",
         "never delivers every fourth delayed message",
         "dly-alo",
-        wrap_store=_lose_delayed,
+        wrap_store=around_store(LoseDelayed),
     ),
 )

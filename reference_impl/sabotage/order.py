@@ -15,8 +15,7 @@ from reference_impl.delivery.locks import QueueKey
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 from reference_impl.loose_json import loads_loose
-from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
-from reference_impl.server import Core
+from reference_impl.sabotage.base import PassingCore, Sabotage, around_core
 
 
 class TwoLockOwners(PassingCore):
@@ -40,16 +39,11 @@ def _granted(effect: Effect, asked: Command) -> Effect:
     return Reply(effect.conn, replace(effect.command, body=encode_granted(queues)))
 
 
-def _two_lock_owners(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return TwoLockOwners(core)
-
-
 SABOTAGES: Final = (
     Sabotage(
         "two-lock-owners",
         "grants a queue lock to everybody who asks",
         "ord-queue-lock",
-        wrap_core=_two_lock_owners,
+        wrap_core=around_core(TwoLockOwners),
     ),
 )

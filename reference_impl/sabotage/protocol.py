@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
-from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
+from reference_impl.sabotage.base import PassingCore, Sabotage, around_core, success_instead_of
 from reference_impl.server import Core
 
 TWICE_EVERY: Final = 5
@@ -47,7 +47,7 @@ class UnknownCodeSucceeds(PassingCore):
     def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
         """Never say that a code is not supported."""
         del now_ms
-        return [_instead_of(effect, ResponseCode.REQUEST_CODE_NOT_SUPPORTED) for effect in effects]
+        return [success_instead_of(effect, ResponseCode.REQUEST_CODE_NOT_SUPPORTED) for effect in effects]
 
 
 class HoldTooLong(PassingCore):
@@ -62,45 +62,23 @@ class HoldTooLong(PassingCore):
         return super().request(now_ms, conn, peer, command)
 
 
-def _instead_of(effect: Effect, code: int, body: bytes = b"") -> Effect:
-    """SUCCESS in place of an answer of this code; anything else as it is."""
-    if not isinstance(effect, Reply) or effect.command.code != code:
-        return effect
-    return replace(effect, command=replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=body))
-
-
-def _answer_twice(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return AnswerTwice(core)
-
-
-def _unknown_code_succeeds(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return UnknownCodeSucceeds(core)
-
-
-def _hold_too_long(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return HoldTooLong(core)
-
-
 SABOTAGES: Final = (
     Sabotage(
         "answer-twice",
         "sends every fifth answer twice",
         "prt-opaque",
-        wrap_core=_answer_twice,
+        wrap_core=around_core(AnswerTwice),
     ),
     Sabotage(
         "unknown-code-succeeds",
         "says SUCCESS to a request code that it does not know",
         "prt-unknown-code",
-        wrap_core=_unknown_code_succeeds,
+        wrap_core=around_core(UnknownCodeSucceeds),
     ),
     Sabotage(
         "hold-too-long",
         "holds pulls 2.5 s longer than they ask for",
         "con-longpoll-timeout",
-        wrap_core=_hold_too_long,
+        wrap_core=around_core(HoldTooLong),
     ),
 )

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from msgspec.structs import replace
-
 from reference_impl.commands import ResponseCode
-from reference_impl.effects import Close, Effect, Reply
+from reference_impl.effects import Close, Effect
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command
-from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage
+from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage, around_core, success_instead_of
 from reference_impl.server import Core
 from reference_impl.settings import NameServerSettings
 
@@ -100,7 +98,7 @@ class EmptyRoute(PassingCore):
     def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
         """Never say that there is no such topic."""
         del now_ms
-        return [_route_of_nothing(effect) for effect in effects]
+        return [success_instead_of(effect, ResponseCode.TOPIC_NOT_EXIST, EMPTY_ROUTE) for effect in effects]
 
 
 class StaleRoute(PassingCore):
@@ -130,13 +128,6 @@ class StaleRoute(PassingCore):
         return min((time for time in times if time is not None), default=None)
 
 
-def _route_of_nothing(effect: Effect) -> Effect:
-    if not isinstance(effect, Reply) or effect.command.code != ResponseCode.TOPIC_NOT_EXIST:
-        return effect
-    empty = replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=EMPTY_ROUTE)
-    return replace(effect, command=empty)
-
-
 def _expiry_ms(settings: CoreSettings) -> int:
     if not isinstance(settings, NameServerSettings):
         raise ReferenceBugError(f"a bug of the NameServer wraps a NameServer's core, not one with {settings!r}")
@@ -149,21 +140,6 @@ def _never_expire(core: Core, settings: CoreSettings) -> Core:
 
 def _expire_early(core: Core, settings: CoreSettings) -> Core:
     return ExpireEarly(core, _expiry_ms(settings))
-
-
-def _ignore_closed(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return IgnoreClosedBrokers(core)
-
-
-def _empty_route(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return EmptyRoute(core)
-
-
-def _stale_route(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return StaleRoute(core)
 
 
 SABOTAGES: Final = (
@@ -186,14 +162,14 @@ SABOTAGES: Final = (
         "notices a dead broker by its silence only",
         "ns-close",
         role="namesrv",
-        wrap_core=_ignore_closed,
+        wrap_core=around_core(IgnoreClosedBrokers),
     ),
     Sabotage(
         "empty-route",
         "answers an empty route for a topic that does not exist",
         "ns-empty-17",
         role="namesrv",
-        wrap_core=_empty_route,
+        wrap_core=around_core(EmptyRoute),
     ),
 )
 ODDITIES: Final = (
@@ -202,6 +178,6 @@ ODDITIES: Final = (
         "lists a broker for half a second after its connection closed",
         None,
         role="namesrv",
-        wrap_core=_stale_route,
+        wrap_core=around_core(StaleRoute),
     ),
 )

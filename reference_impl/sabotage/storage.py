@@ -16,7 +16,16 @@ from reference_impl.commands import DLQ_PREFIX, PROPERTY_TAGS, RETRY_PREFIX, SYS
 from reference_impl.disk import Disk, FaultyDisk, File
 from reference_impl.effects import Effect
 from reference_impl.message import Host, Message, decode_record
-from reference_impl.sabotage.base import CoreSettings, Passing, PassingCore, Sabotage, Sleep
+from reference_impl.sabotage.base import (
+    CoreSettings,
+    Passing,
+    PassingCore,
+    Sabotage,
+    Sleep,
+    around_core,
+    around_disk,
+    around_store,
+)
 from reference_impl.server import Core
 from reference_impl.store import Appended, Read, Store
 from reference_impl.store.tables import SUBSCRIPTION_GROUPS, TOPICS
@@ -317,55 +326,11 @@ def _of_user(topic: str) -> bool:
     return topic not in SYSTEM_TOPICS and not topic.startswith((RETRY_PREFIX, DLQ_PREFIX))
 
 
-def _ack_before_sync(store: Store) -> Store:
-    return cast(Store, AckBeforeSync(store))
-
-
-def _ack_failed_sync(store: Store) -> Store:
-    return cast(Store, AckFailedSync(store))
-
-
-def _swallowing(disk: Disk, sleep: Sleep) -> Disk:
-    del sleep
-    return cast(Disk, SwallowingDisk(disk))
-
-
-def _hide_recovered(store: Store) -> Store:
-    return cast(Store, HideRecovered(store))
-
-
-def _corrupt_body(store: Store) -> Store:
-    return cast(Store, CorruptBody(store))
-
-
-def _late(disk: Disk, sleep: Sleep) -> Disk:
-    del sleep
-    return cast(Disk, LateDisk(disk))
-
-
-def _lose_metadata(disk: Disk, sleep: Sleep) -> Disk:
-    del sleep
-    return cast(Disk, LoseMetadataOnRestart(disk))
-
-
-def _corrupt_retry_copy(store: Store) -> Store:
-    return cast(Store, CorruptRetryCopy(store))
-
-
-def _reorder_queue(store: Store) -> Store:
-    return cast(Store, ReorderQueue(store))
-
-
 def _releasing(core: Core, settings: CoreSettings) -> Core:
     del settings
     # The core was made with the wrapped store; a wrapper passes unknown names on, so this finds it.
     store = core.state.store  # type: ignore[attr-defined]
     return ReleasingCore(core, store)
-
-
-def _ack_before_replicate(core: Core, settings: CoreSettings) -> Core:
-    del settings
-    return AckBeforeReplicate(core)
 
 
 def _slow_flush(disk: Disk, sleep: Sleep) -> Disk:
@@ -379,62 +344,62 @@ SABOTAGES: Final = (
         "ack-before-sync",
         "answers SYNC_FLUSH sends before anything is synced",
         "dur-ack-power-sf",
-        wrap_store=_ack_before_sync,
+        wrap_store=around_store(AckBeforeSync),
     ),
     Sabotage(
         "ack-failed-sync",
         "counts a sync of the log that failed as done",
         "dur-ack-fsync-error",
-        wrap_store=_ack_failed_sync,
+        wrap_store=around_store(AckFailedSync),
     ),
     Sabotage(
         "ack-refused-write",
         "keeps in memory what a full disk refuses, and calls it synced",
         "dur-ack-disk-full",
-        wrap_disk=_swallowing,
+        wrap_disk=around_disk(SwallowingDisk),
     ),
     Sabotage(
         "hide-recovered",
         "leaves out every tenth message that the log held at the start",
         "dur-power-readable",
-        wrap_store=_hide_recovered,
+        wrap_store=around_store(HideRecovered),
     ),
     Sabotage(
         "corrupt-body",
         "changes one byte of every tenth body before it is stored",
         "dur-body-intact",
-        wrap_store=_corrupt_body,
+        wrap_store=around_store(CorruptBody),
     ),
     Sabotage(
         "reorder-queue",
         "stores every eighth message of a queue after the next one",
         "sto-fifo-queue",
-        wrap_store=_reorder_queue,
+        wrap_store=around_store(ReorderQueue),
         wrap_core=_releasing,
     ),
     Sabotage(
         "ack-before-replicate",
         "answers SYNC_MASTER sends before a slave has them",
         "rep-sync-ack",
-        wrap_core=_ack_before_replicate,
+        wrap_core=around_core(AckBeforeReplicate),
     ),
     Sabotage(
         "ack-before-write",
         "keeps messages in the process until the next sync",
         "dur-ack-kill",
-        wrap_disk=_late,
+        wrap_disk=around_disk(LateDisk),
     ),
     Sabotage(
         "lose-metadata-on-restart",
         "starts without the topics and groups of its earlier life",
         "dur-meta-power",
-        wrap_disk=_lose_metadata,
+        wrap_disk=around_disk(LoseMetadataOnRestart),
     ),
     Sabotage(
         "corrupt-retry-copy",
         "gives retry copies another tag",
         "con-retry-identity",
-        wrap_store=_corrupt_retry_copy,
+        wrap_store=around_store(CorruptRetryCopy),
     ),
 )
 ODDITIES: Final = (
