@@ -271,7 +271,7 @@ WHERE t.topic NOT LIKE '\\%%' ESCAPE '\\' AND NOT t.transactional
 """
 """A group that starts at the end of a queue is owed only what was sent after its first pull there."""
 
-_STATEMENTS: Final[dict[str, str]] = {
+STATEMENTS: Final[dict[str, str]] = {
     "sent": _SENT,
     "logged": _LOGGED,
     "handled": _HANDLED,
@@ -285,6 +285,7 @@ _STATEMENTS: Final[dict[str, str]] = {
     "meddled": _MEDDLED,
     "expected": _EXPECTED,
 }
+"""How each fact is made, but ``selected``, which needs more than SQL."""
 
 
 def make_facts(connection: duckdb.DuckDBPyConnection) -> None:
@@ -293,7 +294,7 @@ def make_facts(connection: duckdb.DuckDBPyConnection) -> None:
         if name == "selected":
             _make_selected(connection)
         else:
-            connection.execute(_STATEMENTS[name])
+            connection.execute(STATEMENTS[name])
 
 
 def _make_selected(connection: duckdb.DuckDBPyConnection) -> None:
