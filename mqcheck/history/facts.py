@@ -6,6 +6,7 @@ without an answer is neither happened nor not happened, and what is accused is a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import duckdb
@@ -288,9 +289,9 @@ STATEMENTS: Final[dict[str, str]] = {
 """How each fact is made, but ``selected``, which needs more than SQL."""
 
 
-def make_facts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Derive every fact from the recorded tables. Called by the loader, once per history."""
-    for name in FACTS:
+def make_facts(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = FACTS) -> None:
+    """Derive facts from the recorded tables, each after those it reads. Called by the loader, once per history."""
+    for name in names:
         if name == "selected":
             _make_selected(connection)
         else:

@@ -25,7 +25,8 @@ RUN_SECONDS_MAX = 150.0
 GONE_SECONDS_MAX = 20.0
 """Longest wait for a run's leavings to go once it has ended; the guard takes a fraction of a second."""
 POLL_SECONDS = 0.05
-QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly", "-p", "no:asyncio")
+PLUGINS = ("cacheprovider", "randomly", "asyncio", "hypothesispytest", "faker")
+"""Plugins of the surrounding pytest that a user of the kit need not have; some take as long to start as the kit."""
 MARK = "E2E_RUN"
 """Environment variable that marks a run and whatever it starts."""
 LISTEN = "0A"
@@ -183,19 +184,8 @@ def start_run(base: Path, *arguments: str, mqcheck: bool = True, tests: Path | N
     temporary.mkdir(parents=True)
     work.mkdir(exist_ok=True)
     (work / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:randomly",
-        "-p",
-        "no:asyncio",
-        *plugin_arguments(),
-    ]
-    command += ["--basetemp", str(base / "basetemp")]
+    command = [sys.executable, "-m", "pytest", *(word for name in PLUGINS for word in ("-p", f"no:{name}"))]
+    command += [*plugin_arguments(), "--basetemp", str(base / "basetemp")]
     command += ["--mqcheck", "--mqcheck-report", str(folder)] if mqcheck else []
     mark = uuid.uuid4().hex
     process = subprocess.Popen(

@@ -49,7 +49,7 @@ def test_the_worked_example_gives_verdicts(example: Path, tmp_path: Path) -> Non
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", *plugin_arguments(), "-p", "no:cacheprovider", "--mqcheck"),
-            *("--mqcheck-target", "exec:my-broker.toml", "--mqcheck-report=report", "--mqcheck-select", "con-alo"),
+            *("--mqcheck-target", "exec:my-broker.toml", "--mqcheck-report=report", "--mqcheck-select", "broker-kill"),
             *("--mqcheck-select", "consumer-silent", "--mqcheck-select", "replication"),
         ],
         cwd=tmp_path,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mqcheck.errors import HistoryError, StreamError
 from mqcheck.history.loader import load, load_tables, write_parquet
@@ -75,6 +79,7 @@ def test_a_torn_tail_is_cut_and_the_rest_counts(tmp_path: Path) -> None:
         (b'{"e":"sends","t":broken}\n', "kit.0.jsonl:3: not a line of JSON"),
         (b'{"e":"nonsense","t":1,"op":3}\n', "no table is called 'nonsense'"),
         (b'{"e":"sends","w":"e","t":1,"op":77}\n', "operation 77 ended but never began"),
+        (b'{"e":"deliveries","w":"e","t":1,"op":77}\n', "operation 77 ended but never began"),
     ],
 )
 def test_a_bad_line_is_a_harness_error_that_names_it(tmp_path: Path, tail: bytes, what: str) -> None:
@@ -87,6 +92,27 @@ def test_an_operation_cannot_end_twice(tmp_path: Path) -> None:
     write(tmp_path, "kit.0", [header(), began(1, 10), ended(1, 11), ended(1, 12)])
     with pytest.raises(StreamError, match="operation 1 ended twice"):
         load(tmp_path)
+
+
+@settings(max_examples=30)
+@given(
+    whole=st.integers(min_value=0, max_value=2),
+    begins=st.sets(st.integers(min_value=1, max_value=4), max_size=4),
+    ends=st.lists(st.tuples(st.integers(min_value=1, max_value=4), st.sampled_from(["ok", "unknown"])), max_size=4),
+)
+def test_ends_and_beginnings_have_to_agree(whole: int, begins: set[int], ends: list[tuple[int, str]]) -> None:
+    """However many of them cancel each other out in number."""
+    lines = [header(), *({"e": "sends", "t": 9, "op": 90 + number} for number in range(whole))]
+    lines += [began(op, 10) for op in sorted(begins)]
+    lines += [ended(op, 20 + place, outcome=outcome) for place, (op, outcome) in enumerate(ends)]
+    counts = Counter(op for op, _ in ends)
+    with tempfile.TemporaryDirectory() as name:
+        write(Path(name), "kit.0", lines)
+        if all(op in begins and count == 1 for op, count in counts.items()):
+            load_tables(Path(name)).close()
+        else:
+            with pytest.raises(StreamError, match=r"ended twice|ended but never began"):
+                load_tables(Path(name))
 
 
 @pytest.mark.parametrize("first", [began(1, 10), {"e": "streams", "t": 1}])

@@ -9,10 +9,10 @@ import sqlglot
 from sqlglot import exp
 
 from histories.rows import Builder
-from mqcheck.history.facts import STATEMENTS
+from mqcheck.history.facts import STATEMENTS, make_facts
 from mqcheck.history.helpers import DIALECT, expanded_tree
-from mqcheck.history.loader import load
-from mqcheck.history.tables import TABLES
+from mqcheck.history.loader import load_tables
+from mqcheck.history.tables import FACTS, TABLES
 from mqcheck.judge.engine import judge_tables
 from mqcheck.judge.plan_file import read_plan
 from mqcheck.judge.verdicts import Verdict
@@ -20,38 +20,45 @@ from mqcheck.specs import Guarantee, Specs
 
 KEPT = {"config", "faults", "nodes", "phases", "stalls"}
 """Small tables that the judge itself asks."""
+SELECTED = "SELECT 1 FROM sends, subscriptions"
+"""What the one fact reads that is more than a statement."""
 
 
 @cache
 def tables_of(guarantee: Guarantee) -> frozenset[str]:
-    """The recorded tables that its queries read, themselves or through facts."""
+    """The recorded tables and the facts that its queries read, themselves or through facts."""
     texts = (f"SELECT {guarantee.applies}", guarantee.exercised, guarantee.violations, guarantee.inconclusive)
     names: set[str] = set()
     for text in texts:
         if text:
             names |= {table.name for table in expanded_tree(text).find_all(exp.Table)}
-    return _recorded(frozenset(names)) | KEPT
+    return _with_sources(frozenset(names)) | KEPT
 
 
 @cache
-def _recorded(names: frozenset[str]) -> frozenset[str]:
+def _with_sources(names: frozenset[str]) -> frozenset[str]:
     found: set[str] = set()
     for name in names:
-        if name == "selected":
-            found |= {"sends", "subscriptions"}
-        elif name in STATEMENTS:
-            trees = sqlglot.parse_one(STATEMENTS[name], dialect=DIALECT).find_all(exp.Table)
-            found |= _recorded(frozenset(tree.name for tree in trees if tree.name != name))
+        if name in FACTS:
+            trees = sqlglot.parse_one(STATEMENTS.get(name, SELECTED), dialect=DIALECT).find_all(exp.Table)
+            found |= {name} | _with_sources(frozenset(tree.name for tree in trees if tree.name != name))
         elif name in TABLES:
             found.add(name)
     return frozenset(found)
 
 
-def judged(history: Builder, specs: Specs, folder: Path, guarantee: str, *, aimed: bool = True) -> Verdict:
-    """The verdict of one guarantee over a history, written to a folder and loaded from there."""
-    history.aims = [guarantee] if aimed else []
+def judged(history: Builder, specs: Specs, folder: Path, guarantee: str, *, whole: bool = False) -> Verdict:
+    """The verdict of one guarantee that is aimed at, over a history written to a folder and loaded from there.
+
+    Only what the guarantee's queries read is written and derived; ``whole``: everything, as evidence shows more.
+    """
+    one = specs.get(guarantee)
+    read = tables_of(one)
+    history.aims = [guarantee]
+    history.rows = [row for row in history.rows if whole or row.table in read]
     history.write(folder)
-    connection = load(folder)
-    (verdict,) = judge_tables(connection, read_plan(folder), Specs((specs.get(guarantee),), specs.folders))
+    connection = load_tables(folder)
+    make_facts(connection, [name for name in FACTS if name in read])
+    (verdict,) = judge_tables(connection, read_plan(folder), Specs((one,), specs.folders))
     connection.close()
     return verdict

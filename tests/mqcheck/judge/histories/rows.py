@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -64,7 +64,10 @@ class Builder:
     def copy(self) -> Self:
         """The same rows, to be changed without changing these."""
         made = copy(self)
-        made.rows = [replace(row, columns=dict(row.columns), end=dict(row.end)) for row in self.rows]
+        made.rows = [
+            Row(row.table, row.op, row.at, row.until, dict(row.columns), dict(row.end), row.process)
+            for row in self.rows
+        ]
         for name, value in vars(self).items():
             if name != "rows" and isinstance(value, list | dict):
                 setattr(made, name, copy(value))
