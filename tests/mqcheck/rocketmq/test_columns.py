@@ -106,7 +106,10 @@ def test_columns(lab: Any) -> None:
     written = {row["e"] for row in lab.lines()} - {"streams"}
     assert written == ALWAYS.keys()
     for table in sorted(written):
-        rows = lab.rows(table)
+        # What the end of the workload interrupts stays open, and has no answer's columns.
+        ends = "returned" in ALWAYS[table].split()
+        rows = [row for row in lab.rows(table) if not ends or "returned" in row]
+        assert rows, table
         allowed = {*TABLES[table].all_columns(), "invoked", "returned", "t"}
         seen: set[str] = set()
         for row in rows:

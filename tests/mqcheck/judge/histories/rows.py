@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,6 +35,12 @@ class Row:
     columns: dict[str, Any] = field(default_factory=dict)
     end: dict[str, Any] = field(default_factory=dict)
     process: str = "kit"
+    lines: tuple[tuple[int, bytes], ...] = field(default=(), compare=False)
+    """As `written` gives them, once several histories share the row: it is not changed any more."""
+
+    def own(self) -> Row:
+        """The same, to be changed."""
+        return Row(self.table, self.op, self.at, self.until, dict(self.columns), dict(self.end), self.process)
 
     def set(self, **columns: Any) -> Row:
         """Change columns in place, wherever they stand; ``at`` and ``until`` too."""
@@ -62,14 +69,12 @@ class Builder:
         self.harness_error: str | None = None
 
     def copy(self) -> Self:
-        """The same rows, to be changed without changing these."""
+        """The same rows, to be changed without changing these: `find` gives a history rows of its own."""
+        for row in self.rows:
+            row.lines = row.lines or tuple(_lines(row))
         made = copy(self)
-        made.rows = [
-            Row(row.table, row.op, row.at, row.until, dict(row.columns), dict(row.end), row.process)
-            for row in self.rows
-        ]
         for name, value in vars(self).items():
-            if name != "rows" and isinstance(value, list | dict):
+            if isinstance(value, list | dict):
                 setattr(made, name, copy(value))
         return made
 
@@ -95,13 +100,15 @@ class Builder:
         return self.point(table, at, **columns)
 
     def find(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> list[Row]:
-        return [
-            row
-            for row in self.rows
-            if row.table == table
-            and all(row.get(name) == value for name, value in columns.items())
-            and (where is None or where(row))
-        ]
+        found = []
+        for place, row in enumerate(self.rows):
+            if row.table != table or any(row.get(name) != value for name, value in columns.items()):
+                continue
+            if where is None or where(row):
+                if row.lines:
+                    self.rows[place] = row.own()
+                found.append(self.rows[place])
+        return found
 
     def remove(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> int:
         gone = {id(row) for row in self.find(table, where, **columns)}
@@ -131,27 +138,32 @@ class Builder:
         }
         (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
         for number, process in enumerate(sorted({row.process for row in self.rows})):
-            lines = [line for row in self.rows if row.process == process for line in _lines(row)]
-            lines.sort(key=lambda line: line[0])
-            _write_stream(events / f"{process}.0.jsonl", process, number, [line for _, line in lines])
+            lines = [line for row in self.rows if row.process == process for line in row.lines or _lines(row)]
+            lines.sort(key=itemgetter(0))
+            _write_stream(events / f"{process}.0.jsonl", process, number, lines)
         return folder
 
 
-def _lines(row: Row) -> Iterator[tuple[int, dict[str, Any]]]:
+def _lines(row: Row) -> Iterator[tuple[int, bytes]]:
+    """Its lines with their times."""
     columns = {k: ns(v) if k in STAMPS and v is not None else v for k, v in row.columns.items() if v is not None}
     head: dict[str, Any] = {"e": row.table}
     if TABLES[row.table].shape != "span":
-        yield ns(row.at), {**head, "t": ns(row.at), "op": row.op, **columns}
+        yield _line({**head, "t": ns(row.at), "op": row.op, **columns})
         return
-    yield ns(row.at), {**head, "w": "b", "t": ns(row.at), "op": row.op, **columns}
+    yield _line({**head, "w": "b", "t": ns(row.at), "op": row.op, **columns})
     if row.until is not None:
         end = {name: value for name, value in row.end.items() if value is not None}
-        yield ns(row.until), {**head, "w": "e", "t": ns(row.until), "op": row.op, **end}
+        yield _line({**head, "w": "e", "t": ns(row.until), "op": row.op, **end})
 
 
-def _write_stream(path: Path, process: str, number: int, lines: list[dict[str, Any]]) -> None:
-    first = lines[0]["t"] - 1 if lines else ns(0)
+def _line(data: dict[str, Any]) -> tuple[int, bytes]:
+    return data["t"], msgspec.json.encode(data) + b"\n"
+
+
+def _write_stream(path: Path, process: str, number: int, lines: list[tuple[int, bytes]]) -> None:
+    first = lines[0][0] - 1 if lines else ns(0)
     header = {"e": "streams", "t": first, "format": 1, "run": "r1", "process": process, "number": number, "life": 0}
     header |= {"pid": 1, "boot": "b", "wall_ns": 0}
-    closing = {"e": "streams", "w": "e", "t": lines[-1]["t"] if lines else first, "lines": len(lines) + 2}
-    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in [header, *lines, closing]))
+    closing = {"e": "streams", "w": "e", "t": lines[-1][0] if lines else first, "lines": len(lines) + 2}
+    path.write_bytes(b"".join(line for _, line in (_line(header), *lines, _line(closing))))

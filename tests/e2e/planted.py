@@ -1,0 +1,54 @@
+"""Planted bugs, what must catch them, and where that is tried."""
+
+from __future__ import annotations
+
+import os
+
+CAUGHT = {
+    "ack-before-sync": ("dur-ack-power-sf", "power-cut"),
+    "ack-before-replicate": ("rep-sync-ack", "replication"),
+    "lose-offsets-on-restart": ("con-offset-persist", "broker-kill"),
+    "never-expire-brokers": ("ns-expire", "broker-blackhole"),
+    "expire-early": ("ns-no-early-expire", "nameserver-cut"),
+    "no-redelivery": ("con-retry-alo", "consumer-fails"),
+    "redeliver-forever": ("con-retry-max", "consumer-fails"),
+    "skip-message-on-rebalance": ("con-alo", "rebalance"),
+    "two-lock-owners": ("ord-queue-lock", "orderly-rebalance"),
+    "reorder-queue": ("sto-fifo-queue", "orderly-rebalance"),
+    "corrupt-body": ("dur-body-intact", "steady"),
+    "ack-failed-sync": ("dur-ack-fsync-error", "disk-error"),
+    "ack-refused-write": ("dur-ack-disk-full", "disk-full"),
+    "hide-recovered": ("dur-power-readable", "power-cut"),
+    "answer-twice": ("prt-opaque", "protocol"),
+    "unknown-code-succeeds": ("prt-unknown-code", "protocol"),
+    "hold-too-long": ("con-longpoll-timeout", "protocol"),
+    "empty-route": ("ns-empty-17", "protocol"),
+    "deliver-early": ("dly-not-early", "delay"),
+    "lose-delayed": ("dly-alo", "delay"),
+    "retry-at-once": ("con-retry-delay", "consumer-fails"),
+    "corrupt-retry-copy": ("con-retry-identity", "consumer-fails"),
+    "never-expire-members": ("con-expire", "consumer-silent"),
+    "ignore-closed-brokers": ("ns-close", "nameserver-cut"),
+    "ack-before-write": ("dur-ack-kill", "broker-kill"),
+    "lose-metadata-on-restart": ("dur-meta-power", "power-cut"),
+}
+"""Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
+
+OVER_SOCKETS = (
+    "ack-before-sync",
+    "ack-before-replicate",
+    "lose-offsets-on-restart",
+    "never-expire-brokers",
+    "expire-early",
+    "no-redelivery",
+    "redeliver-forever",
+    "skip-message-on-rebalance",
+    "two-lock-owners",
+    "reorder-queue",
+    "corrupt-body",
+)
+"""Caught in real processes by every run of the tests. The others are caught there by ``tox -e bugs``, and in the
+simulation always: a tenth of the work."""
+
+ALL = os.environ.get("MQCHECK_BUGS") == "all"
+LANE = "a whole lane: tox -e bugs, or MQCHECK_BUGS=all; always tried in the simulation"
