@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import itertools
 import signal
 from collections.abc import Iterator
 
@@ -43,6 +44,19 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The one test that takes minutes begins first: at the end every worker would wait for it."""
-    items.sort(key=lambda item: "sim/test_launcher.py" not in item.nodeid)
+    """The test that takes minutes begins first; those that mostly wait stand evenly between modules that compute.
+
+    With several workers there is then always something to compute while others wait, and nothing long at the end.
+    """
+    longest = [item for item in items if "sim/test_launcher.py" in item.nodeid]
+    waiting = [item for item in items if item.get_closest_marker("e2e")]
+    others = [item for item in items if item not in longest and not item.get_closest_marker("e2e")]
+    mixed: list[pytest.Item] = []
+    seen = placed = 0
+    for _, module in itertools.groupby(others, lambda item: item.path):
+        due = len(waiting) * (seen + 1) // (len(others) + 1)
+        mixed += [*waiting[placed:due], *(tests := list(module))]
+        seen, placed = seen + len(tests), due
+    items[:] = [*longest, *mixed, *waiting[placed:]]

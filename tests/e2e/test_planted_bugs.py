@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted import ALL, CAUGHT, LANE, OVER_SOCKETS
+from planted_bugs import ALL, CAUGHT, LANE, OVER_SOCKETS
 
 from mqcheck.specs import load_specs
 from reference_impl.sabotage import SABOTAGES

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from planted import CAUGHT
+from planted_bugs import CAUGHT
 
 from reference_impl.errors import SettingsError
 from reference_impl.sabotage import ODDITIES, SABOTAGES, find

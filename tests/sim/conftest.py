@@ -33,6 +33,15 @@ class Judged:
 
         return {verdict.guarantee: verdict for verdict in judge_history(self.folder, load_specs())}
 
+    def verdict(self, guarantee: str) -> Any:
+        """One guarantee's, without judging the others."""
+        from mqcheck.judge.engine import judge_history
+        from mqcheck.specs import Specs, load_specs
+
+        specs = load_specs()
+        (verdict,) = judge_history(self.folder, Specs((specs.get(guarantee),), specs.folders))
+        return verdict
+
     def all_held(self) -> bool:
         """Every aimed-at pair held, nothing was violated, and the kit did not fail."""
         assert self.plan["harness_error"] is None, self.plan["harness_error"]

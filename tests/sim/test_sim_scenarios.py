@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from planted import CAUGHT, OVER_SOCKETS
+from planted_bugs import CAUGHT, OVER_SOCKETS
 
 from mqcheck.profile import FULL
 
@@ -39,8 +39,9 @@ def test_a_planted_bug_is_caught(bug: str, play: Any) -> None:
     guarantee, scenario = CAUGHT[bug]
     judged = play(scenario, sabotage=bug)
     assert judged.plan["harness_error"] is None
-    assert judged.verdicts[guarantee].verdict == "violated", judged.verdicts[guarantee].reason
-    assert judged.verdicts[guarantee].evidence
+    verdict = judged.verdict(guarantee)
+    assert verdict.verdict == "violated", verdict.reason
+    assert verdict.evidence
 
 
 def test_real_numbers_a_silent_broker_is_forgotten_after_two_minutes(play: Any) -> None:
