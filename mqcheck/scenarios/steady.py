@@ -20,6 +20,8 @@ async def _run(world: World) -> None:
     alone = traffic.load(line, name="clerk", producers=1, workers=1, rate_per_s=50)
     async with world.phase("load"), alone, traffic.load(topic, producers=2, rate_per_s=100, largest=True):
         await traffic.flow(world.profile.load_ms, acked=220)
+        # A group that comes late asks where to begin when others have long committed: that must not move it.
+        await traffic.group("audit", line)
 
 
 SCENARIOS: Final = (

@@ -11,7 +11,7 @@ from typing import Any, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reference_impl.commands import ResponseCode
+from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS, ResponseCode
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
@@ -149,3 +149,8 @@ def success_instead_of(effect: Effect, code: int, body: bytes = b"") -> Effect:
     if not isinstance(effect, Reply) or effect.command.code != code:
         return effect
     return replace(effect, command=replace(effect.command, code=int(ResponseCode.SUCCESS), remark=None, body=body))
+
+
+def of_user(topic: str) -> bool:
+    """Whether people's own messages go there."""
+    return topic not in SYSTEM_TOPICS and not topic.startswith((RETRY_PREFIX, DLQ_PREFIX))

@@ -108,6 +108,38 @@ class NeverExpireMembers(PassingCore):
         return [effect for effect in effects if not isinstance(effect, Reply)] + super().tick(now_ms)
 
 
+class ResumeLater(PassingCore):
+    """Tells whoever asks where a group goes on the offset after it; con-restart-resume must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """One more than was committed."""
+        effects = super().request(now_ms, conn, peer, command)
+        if command.code != RequestCode.QUERY_CONSUMER_OFFSET:
+            return effects
+        return [_with_offset(effect, told + 1) if (told := _told(effect)) else effect for effect in effects]
+
+
+class ShareOffsets(PassingCore):
+    """Keeps one committed offset for all groups of a queue; con-group-indep must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.latest: dict[tuple[str, int], int] = {}
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Answer with what anybody has committed."""
+        effects = super().request(now_ms, conn, peer, command)
+        queue, offset = pulled_queue(command.fields), _number(command.fields.get("commitOffset"))
+        if queue is None:
+            return effects
+        place = queue.topic, queue.queue_id
+        if command.code == RequestCode.UPDATE_CONSUMER_OFFSET and offset is not None:
+            self.latest[place] = max(offset, self.latest.get(place, 0))
+        if command.code != RequestCode.QUERY_CONSUMER_OFFSET or not self.latest.get(place):
+            return effects
+        return [_with_offset(effect, self.latest[place]) for effect in effects]
+
+
 class _Asked(Struct, frozen=True):
     peer: tuple[str, int]
     command: Command
@@ -285,6 +317,11 @@ def _flags(fields: Mapping[str, str]) -> int:
     return _number(fields.get("sysFlag")) or 0
 
 
+def _told(effect: Effect) -> int:
+    """The offset in an answer to a query; 0 where there is none."""
+    return _number(effect.command.fields.get("offset")) or 0 if isinstance(effect, Reply) else 0
+
+
 def _with_offset(effect: Effect, offset: int) -> Effect:
     if not isinstance(effect, Reply) or effect.command.code != ResponseCode.SUCCESS:
         return effect
@@ -298,6 +335,18 @@ def _duplicate(core: Core, settings: CoreSettings) -> Core:
 
 
 SABOTAGES: Final = (
+    Sabotage(
+        "resume-later",
+        "tells whoever asks where a group goes on the offset after it",
+        "con-restart-resume",
+        wrap_core=around_core(ResumeLater),
+    ),
+    Sabotage(
+        "share-offsets",
+        "keeps one committed offset for all groups of a queue",
+        "con-group-indep",
+        wrap_core=around_core(ShareOffsets),
+    ),
     Sabotage(
         "lose-offsets-on-restart",
         "starts without the committed offsets of its earlier life",

@@ -1,15 +1,17 @@
-"""Planted bugs of the protocol: answers doubled or invented, pulls held too long.
+"""Planted bugs of the protocol: answers doubled or invented, pulls held too long or not woken.
 
 Each class says what it breaks and which guarantee must catch it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
 
 from reference_impl.commands import RequestCode, ResponseCode
+from reference_impl.delivery.held import HeldPull, HeldPulls
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
 from reference_impl.sabotage.base import PassingCore, Sabotage, around_core, success_instead_of
@@ -62,6 +64,28 @@ class HoldTooLong(PassingCore):
         return super().request(now_ms, conn, peer, command)
 
 
+class SleepingPulls(HeldPulls):
+    """Held pulls that only their time wakes."""
+
+    def arrived(self, *message: object) -> list[HeldPull]:
+        """Nobody wakes."""
+        del message
+        return []
+
+    def scan(self, now_ms: int, max_offset: Callable[[str, int], int]) -> list[HeldPull]:
+        """Whose time is up wakes; that a queue has grown is not looked at."""
+        del max_offset
+        return super().scan(now_ms, lambda topic, queue_id: 0)
+
+
+class NeverWakePulls(PassingCore):
+    """Lets a held pull wait its whole time, whatever arrives; con-longpoll-wake must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        inner.state.held = SleepingPulls()  # type: ignore[attr-defined]
+
+
 SABOTAGES: Final = (
     Sabotage(
         "answer-twice",
@@ -74,6 +98,12 @@ SABOTAGES: Final = (
         "says SUCCESS to a request code that it does not know",
         "prt-unknown-code",
         wrap_core=around_core(UnknownCodeSucceeds),
+    ),
+    Sabotage(
+        "never-wake-pulls",
+        "lets a held pull wait its whole time, whatever arrives",
+        "con-longpoll-wake",
+        wrap_core=around_core(NeverWakePulls),
     ),
     Sabotage(
         "hold-too-long",

@@ -1,4 +1,5 @@
-"""Planted bugs of the NameServer: expiry and closes that are missed or come early, routes that are empty. One oddity:
+"""Planted bugs of the NameServer: expiry and closes that are missed or come early, routes that are empty, brokers that
+are not taken back. One oddity:
 a closed broker listed a moment longer.
 
 Each class says what it breaks and which guarantee must catch it.
@@ -6,9 +7,10 @@ Each class says what it breaks and which guarantee must catch it.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
-from reference_impl.commands import ResponseCode
+from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.effects import Close, Effect
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command
@@ -18,6 +20,8 @@ from reference_impl.settings import NameServerSettings
 
 EARLY_PART: Final = 15
 """``expire-early`` removes a broker that was silent for this part of the expiry."""
+IGNORED: Final = 3
+"""How many registrations of a broker ``list-late`` lets pass."""
 EMPTY_ROUTE: Final = b'{"brokerDatas":[],"filterServerTable":{},"queueDatas":[]}'
 """What ``empty-route`` answers."""
 STALE_MS: Final = 500
@@ -142,6 +146,49 @@ def _expire_early(core: Core, settings: CoreSettings) -> Core:
     return ExpireEarly(core, _expiry_ms(settings))
 
 
+class _Forgetting(PassingCore):
+    """Answers some registrations and forgets the broker at once."""
+
+    def forgets(self, broker: tuple[str, str], conn: int) -> bool:
+        """Whether this registration of a broker, by name and id, is one of them."""
+        raise NotImplementedError
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Some registrations are taken back."""
+        effects = super().request(now_ms, conn, peer, command)
+        broker = command.fields.get("brokerName", ""), command.fields.get("brokerId", "")
+        if command.code == RequestCode.REGISTER_BROKER and self.forgets(broker, conn):
+            leave = Command(code=RequestCode.UNREGISTER_BROKER, opaque=command.opaque, fields=command.fields)
+            self.inner.request(now_ms, conn, peer, leave)
+        return effects
+
+
+class IgnoreReturningBrokers(_Forgetting):
+    """Forgets a broker that registers on another connection than its first; ns-register-visible must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.first: dict[tuple[str, str], int] = {}
+
+    def forgets(self, broker: tuple[str, str], conn: int) -> bool:
+        """Those on a new connection."""
+        return self.first.setdefault(broker, conn) != conn
+
+
+class ListLate(_Forgetting):
+    """Forgets a broker until it has registered four times; ns-restart-heal must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.seen: Counter[tuple[str, str]] = Counter()
+
+    def forgets(self, broker: tuple[str, str], conn: int) -> bool:
+        """The first three."""
+        del conn
+        self.seen[broker] += 1
+        return self.seen[broker] <= IGNORED
+
+
 SABOTAGES: Final = (
     Sabotage(
         "never-expire-brokers",
@@ -163,6 +210,20 @@ SABOTAGES: Final = (
         "ns-close",
         role="namesrv",
         wrap_core=around_core(IgnoreClosedBrokers),
+    ),
+    Sabotage(
+        "list-late",
+        "lists a broker from its fourth registration on",
+        "ns-restart-heal",
+        role="namesrv",
+        wrap_core=around_core(ListLate),
+    ),
+    Sabotage(
+        "ignore-returning-brokers",
+        "forgets a broker that registers on a new connection",
+        "ns-register-visible",
+        role="namesrv",
+        wrap_core=around_core(IgnoreReturningBrokers),
     ),
     Sabotage(
         "empty-route",

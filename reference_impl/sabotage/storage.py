@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reference_impl.commands import DLQ_PREFIX, PROPERTY_TAGS, RETRY_PREFIX, SYSTEM_TOPICS
+from reference_impl.commands import PROPERTY_TAGS, RETRY_PREFIX
 from reference_impl.disk import Disk, FaultyDisk, File
 from reference_impl.effects import Effect
-from reference_impl.message import Host, Message, decode_record
+from reference_impl.message import Host, Message
 from reference_impl.sabotage.base import (
     CoreSettings,
     Passing,
@@ -25,15 +25,16 @@ from reference_impl.sabotage.base import (
     around_core,
     around_disk,
     around_store,
+    of_user,
 )
 from reference_impl.server import Core
-from reference_impl.store import Appended, Read, Store
+from reference_impl.store import Appended, Store
 from reference_impl.store.tables import SUBSCRIPTION_GROUPS, TOPICS
 
 LAG_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes that ``ack-before-sync`` leaves unsynced; ours, below what the store accepts."""
-HIDE_EVERY: Final = 10
-"""Every how many messages of a queue ``hide-recovered`` leaves one out."""
+TWICE_EVERY: Final = 10
+"""Every how many messages ``store-twice`` stores one again."""
 CORRUPT_EVERY: Final = 10
 """Every how many messages ``corrupt-body`` changes one."""
 REORDER_EVERY: Final = 8
@@ -170,29 +171,29 @@ class LoseMetadataOnRestart(Passing):
         return None if name in (TOPICS, SUBSCRIPTION_GROUPS) else cast("bytes | None", self.inner.read_file(name))
 
 
-class HideRecovered(Passing):
-    """Every tenth message that the log held at the start is left out of every answer; dur-power-readable must catch
-    it.
-    """
+class StoreTwice(Passing):
+    """Stores every tenth message twice; con-dup-cause must catch it."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
-        self.recovered = int(inner.appended_position)
+        self.count = 0
 
-    def read(self, *arguments: Any, **options: Any) -> Read:
-        """Read, and leave out."""
-        found = cast(Read, self.inner.read(*arguments, **options))
-        kept, at = [], 0
-        while at < len(found.records):
-            record = decode_record(found.records, at)
-            hidden = record.physical_offset < self.recovered and record.queue_offset % HIDE_EVERY == 0
-            if not hidden:
-                kept.append(found.records[at : at + record.size])
-            at += record.size
-        if len(kept) == found.count:
-            return found
-        status = found.status if kept else "NO_MATCHED_MESSAGE"
-        return replace(found, status=status, records=b"".join(kept), count=len(kept))
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store, perhaps again."""
+        stored = cast(Appended, self.inner.append(message, now_ms, store_host))
+        self.count += of_user(message.topic)
+        if of_user(message.topic) and self.count % TWICE_EVERY == 0:
+            self.inner.append(message, now_ms, store_host)
+        return stored
+
+
+class AnswerNextOffset(Passing):
+    """Tells producers the offset after the one that a message was stored at; sto-offset-unique must catch it."""
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store, and tell something else."""
+        stored = cast(Appended, self.inner.append(message, now_ms, store_host))
+        return replace(stored, queue_offset=stored.queue_offset + 1) if of_user(message.topic) else stored
 
 
 class CorruptBody(Passing):
@@ -212,7 +213,7 @@ class CorruptBody(Passing):
         return cast("list[Appended]", self.inner.append_batch(changed, now_ms, store_host))
 
     def _changed(self, message: Message) -> Message:
-        if not message.body or not _of_user(message.topic):
+        if not message.body or not of_user(message.topic):
             return message
         self.count += 1
         if self.count % CORRUPT_EVERY:
@@ -251,7 +252,7 @@ class ReorderQueue(Passing):
     def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
         """Store at once, or let the next message of the queue go first."""
         key = message.topic, message.queue_id
-        if not _of_user(message.topic):
+        if not of_user(message.topic):
             return self._store(message, now_ms, store_host)
         count = self.counts[key] = self.counts.get(key, 0) + 1
         earlier = self.held.pop(key, None)
@@ -322,10 +323,6 @@ class AckBeforeReplicate(PassingCore):
         return [*effects, *state.replica_line.reached(state.store.appended_position)]
 
 
-def _of_user(topic: str) -> bool:
-    return topic not in SYSTEM_TOPICS and not topic.startswith((RETRY_PREFIX, DLQ_PREFIX))
-
-
 def _releasing(core: Core, settings: CoreSettings) -> Core:
     del settings
     # The core was made with the wrapped store; a wrapper passes unknown names on, so this finds it.
@@ -359,10 +356,16 @@ SABOTAGES: Final = (
         wrap_disk=around_disk(SwallowingDisk),
     ),
     Sabotage(
-        "hide-recovered",
-        "leaves out every tenth message that the log held at the start",
-        "dur-power-readable",
-        wrap_store=around_store(HideRecovered),
+        "store-twice",
+        "stores every tenth message twice",
+        "con-dup-cause",
+        wrap_store=around_store(StoreTwice),
+    ),
+    Sabotage(
+        "answer-next-offset",
+        "answers sends with the offset after the message's own",
+        "sto-offset-unique",
+        wrap_store=around_store(AnswerNextOffset),
     ),
     Sabotage(
         "corrupt-body",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted_bugs import ALL, CAUGHT, OVER_SOCKETS
 
 from mqcheck.commands import plugin_arguments
 
@@ -32,23 +33,10 @@ MARK = "E2E_RUN"
 LISTEN = "0A"
 """The kernel's name of the state, in /proc/net/tcp."""
 
-HEALTHY = (
-    "broker-blackhole",
-    "broker-kill",
-    "consumer-fails",
-    "consumer-silent",
-    "delay",
-    "disk-error",
-    "disk-full",
-    "nameserver-cut",
-    "orderly-rebalance",
-    "power-cut",
-    "protocol",
-    "rebalance",
-    "replication",
-    "steady",
-)
-"""Scenarios that the planted bugs are put to, run once without any."""
+DISKS = ("disk-error", "disk-full", "power-cut")
+"""Scenarios that are judged alike on both disks."""
+HEALTHY = tuple(sorted({*DISKS, *(CAUGHT[bug][1] for bug in (CAUGHT if ALL else OVER_SOCKETS))}))
+"""Scenarios that are run once without any planted bug."""
 
 
 @dataclass

@@ -182,3 +182,24 @@ def test_duplicate_after_rebalance_never_goes_back_further_than_a_crash_may(benc
     b.heartbeat(3, "G")
     assert committed(b, conn=3) == 2
     assert b.ask(14, {"consumerGroup": "G", "topic": "T", "queueId": "x"}, conn=3).code == 1
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_resume_later(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("resume-later", bug))
+    b.send("T")
+    assert b.ask(14, {"consumerGroup": "G", "topic": "T", "queueId": 0}).fields["offset"] == "0"
+    commit(b, 1)
+    assert committed(b) == (2 if bug else 1)
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_share_offsets(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("share-offsets", bug))
+    for _ in range(3):
+        b.send("T")
+    commit(b, 2)
+    assert committed(b) == 2
+    other = b.ask(14, {"consumerGroup": "H", "topic": "T", "queueId": 0})
+    assert other.fields["offset"] == ("2" if bug else "0")
+    assert b.ask(14, {"consumerGroup": "H", "topic": "T", "queueId": 1}).fields["offset"] == "0"

@@ -47,3 +47,17 @@ def test_hold_too_long(bench: type[Bench], bug: bool) -> None:
     b.advance(HOLD_MORE_MS + b.settings.hold_scan_ms)
     assert b.answer(opaque).code == 19
     assert b.pull("T").code == 0
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_never_wake_pulls(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("never-wake-pulls", bug))
+    b.send("T")
+    asked_ms = 3 * b.settings.hold_scan_ms
+    opaque = b.begin(11, b.pull_fields("T", offset=1, sysFlag=6, suspendTimeoutMillis=asked_ms))
+    b.send("T")
+    b.advance(b.settings.hold_scan_ms)
+    assert (b.answer(opaque) is None) is bug
+    b.advance(asked_ms)
+    if bug:
+        assert b.answer(opaque).code == 0, "its time is up"

@@ -11,7 +11,7 @@ from reference_impl.effects import Close, Reply
 from reference_impl.frame import Command
 from reference_impl.nameserver import NameServerCore
 from reference_impl.sabotage import ODDITIES, SABOTAGES
-from reference_impl.sabotage.routing import STALE_MS
+from reference_impl.sabotage.routing import IGNORED, STALE_MS
 from reference_impl.settings import NameServerSettings
 
 PERIOD_MS = 30_000
@@ -122,3 +122,25 @@ def test_stale_route_within_limit(odd: bool) -> None:
     assert server.listed(), "a broker that came back on a new connection stays"
     server.advance(131_000)
     assert not server.listed()
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_ignore_returning_brokers(bug: bool) -> None:
+    server = NameServer(SABOTAGES["ignore-returning-brokers"] if bug else None)
+    server.register(1)
+    server.register(1)
+    assert server.listed(), "the first connection is believed"
+    server.core.closed(server.now_ms, 1)
+    assert not server.listed()
+    server.register(2)
+    assert server.listed() is not bug
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_list_late(bug: bool) -> None:
+    server = NameServer(SABOTAGES["list-late"] if bug else None)
+    for _ in range(IGNORED):
+        server.register(1)
+        assert server.listed() is not bug
+    server.register(1)
+    assert server.listed()
