@@ -25,6 +25,11 @@ WITHOUT_MESSAGES = {
     "con-expire": ("consumer_group", "member", "expected", "seen"),
     "con-longpoll-timeout": ("topic", "broker", "expected", "seen"),
     "dur-meta-power": ("node", "kind", "name", "seen"),
+    "sto-offset-dense": ("topic", "broker", "queue", "missing_from", "missing_to"),
+    "ns-register-visible": ("nameserver", "broker", "expected", "seen"),
+    "ns-restart-heal": ("nameserver", "broker", "expected", "ready_for_ms"),
+    "con-restart-resume": ("consumer_group", "broker", "queue", "committed_at_most", "begins_at"),
+    "con-group-indep": ("consumer_group", "broker", "queue", "committed_at_most", "answered"),
     "prt-opaque": ("node", "request_code", "expected", "seen"),
     "prt-unknown-code": ("node", "request_code", "expected", "seen"),
 }
@@ -47,7 +52,8 @@ def test_a_planted_bug_is_caught(bug: str, play: Callable[..., Any]) -> None:
     violated = run.verdicts("violated")
     assert (scenario, guarantee) in violated, run.output
     verdict = violated[scenario, guarantee]
-    assert run.status == (0 if load_specs().get(guarantee).level == "SHOULD" else 1), run.output
+    levels = {load_specs().get(broken).level for _, broken in violated}
+    assert run.status == (0 if levels == {"SHOULD"} else 1), run.output
     assert verdict["aimed"]
     assert verdict["evidence_total"] >= len(verdict["evidence"]) >= 1
     for row in verdict["evidence"]:
