@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from planted_bugs import CAUGHT
 
@@ -14,6 +17,13 @@ def test_every_bug_names_the_guarantee_that_must_catch_it() -> None:
     assert set(ODDITIES) == {"slow-flush", "duplicate-after-rebalance", "stale-route-within-limit"}
     assert all(odd.guarantee is None for odd in ODDITIES.values())
     assert all(entry.summary for entry in (*SABOTAGES.values(), *ODDITIES.values()))
+
+
+def test_the_readme_lists_every_bug() -> None:
+    page = (Path(__file__).parents[2] / "reference_impl" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \| ([a-z]+-[a-z0-9-]+) \|$", page, re.MULTILINE)
+    told = {name: (what.removeprefix("a NameServer that "), guarantee) for name, what, guarantee in rows}
+    assert told == {name: (bug.summary, bug.guarantee) for name, bug in SABOTAGES.items()}
 
 
 def test_a_process_takes_only_what_concerns_its_role() -> None:

@@ -25,7 +25,7 @@ SELECTED = "SELECT 1 FROM sends, subscriptions"
 
 
 @cache
-def tables_of(guarantee: Guarantee) -> frozenset[str]:
+def read_by(guarantee: Guarantee) -> frozenset[str]:
     """The recorded tables and the facts that its queries read, themselves or through facts."""
     texts = (f"SELECT {guarantee.applies}", guarantee.exercised, guarantee.violations, guarantee.inconclusive)
     names: set[str] = set()
@@ -53,7 +53,7 @@ def judged(history: Builder, specs: Specs, folder: Path, guarantee: str, *, whol
     Only what the guarantee's queries read is written and derived; ``whole``: everything, as evidence shows more.
     """
     one = specs.get(guarantee)
-    read = tables_of(one)
+    read = read_by(one)
     history.aims = [guarantee]
     history.rows = [row for row in history.rows if whole or row.table in read]
     history.write(folder)

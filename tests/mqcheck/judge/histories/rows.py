@@ -36,7 +36,7 @@ class Row:
     end: dict[str, Any] = field(default_factory=dict)
     process: str = "kit"
     lines: tuple[tuple[int, bytes], ...] = field(default=(), compare=False)
-    """As `written` gives them, once several histories share the row: it is not changed any more."""
+    """As `_lines` gives them, once several histories share the row: it is not changed any more."""
 
     def own(self) -> Row:
         """The same, to be changed."""
