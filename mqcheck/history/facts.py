@@ -11,6 +11,7 @@ from typing import Final
 
 import duckdb
 
+from mqcheck.history.rows import create_table
 from mqcheck.history.tables import FACTS
 from mqcheck.history.tags import selects
 
@@ -312,10 +313,8 @@ def _make_selected(connection: duckdb.DuckDBPyConnection) -> None:
             key = (group, topic, tag)
             true = selects(expression_type, expression, tag) is True
             verdicts[key] = verdicts.get(key, True) and true
-    connection.execute("CREATE TEMP TABLE tag_rules (consumer_group VARCHAR, topic VARCHAR, tag VARCHAR)")
-    rows = [key for key, true in verdicts.items() if true]
-    if rows:
-        connection.executemany("INSERT INTO tag_rules VALUES (?, ?, ?)", rows)
+    columns = {"consumer_group": "VARCHAR", "topic": "VARCHAR", "tag": "VARCHAR"}
+    create_table(connection, "tag_rules", columns, [key for key, true in verdicts.items() if true])
     connection.execute(
         """
         CREATE TABLE selected AS

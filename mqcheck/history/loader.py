@@ -22,6 +22,7 @@ import duckdb
 
 from mqcheck.errors import HistoryError, StreamError
 from mqcheck.history.facts import make_facts
+from mqcheck.history.rows import create_table
 from mqcheck.history.tables import (
     DEFAULTS,
     FACTS,
@@ -105,8 +106,11 @@ def load(folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def load_tables(folder: Path) -> duckdb.DuckDBPyConnection:
-    """The recorded tables alone, without facts; see ``load``."""
+def load_tables(folder: Path, into: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyConnection:
+    """The recorded tables alone, without facts; see ``load``.
+
+    ``into``: a connection whose database is empty; None: a new database in memory. Closed when loading fails.
+    """
     paths = sorted((folder / "events").glob("*.jsonl"))
     if not paths and (folder / "tables").is_dir():
         return _load_parquet(folder / "tables")
@@ -121,7 +125,7 @@ def load_tables(folder: Path) -> duckdb.DuckDBPyConnection:
         finally:
             routed.close()
         _check_lives(streams)
-        connection = _connect(sum(stream.lines for stream in streams))
+        connection = into or _connect(sum(stream.lines for stream in streams))
         try:
             _make_tables(connection, streams, routed)
         except duckdb.Error as error:
@@ -248,15 +252,9 @@ def _check_lives(streams: list[Stream]) -> None:
 
 def _make_tables(connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed) -> None:
     _make_clock_error(connection, streams, routed)
-    connection.execute(
-        "CREATE TABLE streams (s INTEGER, shift_ns BIGINT, "
-        + ", ".join(f"{column} {column_type(column)}" for column in STREAM_COLUMNS)
-        + ")"
-    )
-    connection.executemany(
-        f"INSERT INTO streams VALUES ({', '.join('?' * (len(STREAM_COLUMNS) + 2))})",
-        [(s.index, s.shift_ns, *(getattr(s, column) for column in STREAM_COLUMNS)) for s in streams],
-    )
+    columns = {column: column_type(column) for column in STREAM_COLUMNS}
+    rows = [(stream.index, stream.shift_ns, *(getattr(stream, column) for column in columns)) for stream in streams]
+    create_table(connection, "streams", {"s": "INTEGER", "shift_ns": "BIGINT", **columns}, rows)
     shifted = any(stream.shift_ns for stream in streams)
     for table in TABLES.values():
         _make_table(connection, table, routed, shifted=shifted)
@@ -282,7 +280,7 @@ def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Strea
             offset_ns, bound_ns = known[stream.boot]
             stream.shift_ns = -offset_ns
             error_ns = max(error_ns, bound_ns)
-    connection.execute("INSERT INTO clock_error VALUES (?)", [error_ns])
+    connection.execute(f"INSERT INTO clock_error VALUES ({error_ns:d})")
 
 
 def _clock_offsets(routed: _Routed) -> dict[str, tuple[int, int]]:

@@ -20,6 +20,9 @@ LIFE_LINES_MAX: Final = 24
 PLACES_MAX: Final = 4
 """Queues counted by name in a reason; ours."""
 
+_Subject = tuple[str, int]
+"""A message or an operation: the name of the column that tells it, and its number."""
+
 _TIME_COLUMNS: Final = (
     "invoked",
     "received",
@@ -32,83 +35,97 @@ _TIME_COLUMNS: Final = (
     "sent_back",
 )
 _LIFE: Final = """
-SELECT at_ns, op, what FROM (
-    SELECT s.invoked AS at_ns, s.op, 'sends: ' || s.process || ' ' || coalesce(s.mode, '?') || ' to ' || s.topic
-        || coalesce(' delay level ' || nullif(s.delay_level, 0), '') AS what FROM sends s WHERE s.message = $message
+SELECT message, at_ns, op, what FROM (
+    SELECT s.message, s.invoked AS at_ns, s.op, 'sends: ' || s.process || ' ' || coalesce(s.mode, '?') || ' to '
+        || s.topic || coalesce(' delay level ' || nullif(s.delay_level, 0), '') AS what
+        FROM sends s WHERE s.message IN ({messages})
     UNION ALL
-    SELECT a.invoked, a.op, 'attempts: number ' || a.attempt || ' to ' || coalesce(a.broker, '?') || '/'
+    SELECT a.message, a.invoked, a.op, 'attempts: number ' || a.attempt || ' to ' || coalesce(a.broker, '?') || '/'
         || coalesce(CAST(a.queue AS VARCHAR), '?') || ' ' || a.outcome
         || coalesce(' code ' || a.code, '') || coalesce(' offset ' || a.queue_offset, '')
         || coalesce(' after ' || ((a.returned - a.invoked) // 1000000) || ' ms', '')
-        FROM attempts a WHERE a.message = $message
+        FROM attempts a WHERE a.message IN ({messages})
     UNION ALL
-    SELECT coalesce(d.received, d.t), d.op, 'deliveries: ' || coalesce(d.consumer_group, '?') || ' '
+    SELECT d.message, coalesce(d.received, d.t), d.op, 'deliveries: ' || coalesce(d.consumer_group, '?') || ' '
         || coalesce(d.member, '?') || ' from ' || coalesce(d.topic, '?') || ' ' || coalesce(d.broker, '?') || '/'
         || coalesce(CAST(d.queue AS VARCHAR), '?') || ' offset ' || coalesce(CAST(d.queue_offset AS VARCHAR), '?')
         || ' reconsume ' || d.reconsume_times
-        FROM deliveries d WHERE d.message = $message
+        FROM deliveries d WHERE d.message IN ({messages})
     UNION ALL
-    SELECT r.invoked, r.op, 'results: ' || r.kind || coalesce(' ' || r.result, '') || ' ' || r.outcome
+    SELECT d.message, r.invoked, r.op, 'results: ' || r.kind || coalesce(' ' || r.result, '') || ' ' || r.outcome
         || coalesce(' code ' || r.code, '')
-        FROM results r WHERE r.delivery IN (SELECT d.op FROM deliveries d WHERE d.message = $message)
+        FROM results r JOIN deliveries d ON d.op = r.delivery WHERE d.message IN ({messages})
     UNION ALL
-    SELECT l.t, l.op, 'final_log: ' || l.reading || ' ' || l.topic || ' ' || coalesce(l.broker, '?') || '/'
+    SELECT l.message, l.t, l.op, 'final_log: ' || l.reading || ' ' || l.topic || ' ' || coalesce(l.broker, '?') || '/'
         || coalesce(CAST(l.queue AS VARCHAR), '?')
         || ' offset ' || coalesce(CAST(l.queue_offset AS VARCHAR), '?') || coalesce(' attempt ' || l.attempt, '')
-        FROM final_log l WHERE l.message = $message
-) life ORDER BY at_ns, op
+        FROM final_log l WHERE l.message IN ({messages})
+) life ORDER BY message, at_ns, op
 """
 
 
 def condense(
     connection: duckdb.DuckDBPyConnection, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> list[dict[str, Any]]:
-    """The first rows by time as dictionaries, each with ``life``: the streams about its message or operation."""
+    """The first rows by time as dictionaries, each with ``life``: the lines of history about its message, or else
+    about its operation; times in them are ms since the run's first line. Called by the judge for every violation.
+    """
     place = next((columns.index(name) for name in _TIME_COLUMNS if name in columns), None)
 
     def key(row: Sequence[Any]) -> tuple[bool, int, str]:
         at = row[place] if place is not None else None
         return (at is None, at if isinstance(at, int) else 0, repr(row))
 
-    kept = sorted(rows, key=key)[:EVIDENCE_ROWS_MAX]
+    kept = [dict(zip(columns, row, strict=True)) for row in sorted(rows, key=key)[:EVIDENCE_ROWS_MAX]]
     start = _start(connection)
-    evidence = []
-    for row in kept:
-        shown = dict(zip(columns, row, strict=True))
-        shown["life"] = life(connection, shown, start)
-        evidence.append(shown)
-    return evidence
+    subjects = [_subject(row) for row in kept]
+    lines = _lives(connection, {number for column, number in subjects if column == "message"}, start)
+    lines |= _operations(connection, {number for column, number in subjects if column == "op"}, start)
+    for row, subject in zip(kept, subjects, strict=True):
+        row["life"] = _cut(lines.get(subject, []))
+    return kept
 
 
-def life(connection: duckdb.DuckDBPyConnection, row: dict[str, Any], start: int) -> list[str]:
-    """Lines of history about a row's message, or else about its operation; times are ms since the run's first line."""
-    message, op = row.get("message"), row.get("op")
-    if isinstance(message, int):
-        found = connection.execute(_LIFE, {"message": message}).fetchall()
-        lines = [f"{(at - start) / 1e6:+.1f} ms {what} [op {number}]" for at, number, what in found]
-    elif isinstance(op, int):
-        lines = _operation(connection, op, start)
-    else:
-        return []
-    if len(lines) > LIFE_LINES_MAX:
-        cut = len(lines) - LIFE_LINES_MAX
-        lines = [*lines[: LIFE_LINES_MAX // 2], f"({cut} lines more)", *lines[-LIFE_LINES_MAX // 2 :]]
-    return lines
+def _subject(row: dict[str, Any]) -> _Subject:
+    """What a row is about."""
+    return next(((name, row[name]) for name in ("message", "op") if isinstance(row.get(name), int)), ("", 0))
 
 
-def _operation(connection: duckdb.DuckDBPyConnection, op: int, start: int) -> list[str]:
-    lines = []
-    for table in TABLES.values():
-        if table.shape == "life":
-            continue
-        stamp = "invoked" if table.shape == "span" else "t"
-        result = connection.execute(f"SELECT * FROM {table.name} WHERE op = ? ORDER BY ALL", [op])
+def _cut(lines: list[str]) -> list[str]:
+    if len(lines) <= LIFE_LINES_MAX:
+        return lines
+    cut = len(lines) - LIFE_LINES_MAX
+    return [*lines[: LIFE_LINES_MAX // 2], f"({cut} lines more)", *lines[-LIFE_LINES_MAX // 2 :]]
+
+
+def _lives(connection: duckdb.DuckDBPyConnection, messages: set[int], start: int) -> dict[_Subject, list[str]]:
+    """What happened to each message, in order of time."""
+    lives: dict[_Subject, list[str]] = {}
+    if messages:
+        query = _LIFE.format(messages=", ".join(map(str, sorted(messages))))
+        for message, at, op, what in connection.execute(query).fetchall():
+            lives.setdefault(("message", message), []).append(f"{(at - start) / 1e6:+.1f} ms {what} [op {op}]")
+    return lives
+
+
+def _operations(connection: duckdb.DuckDBPyConnection, ops: set[int], start: int) -> dict[_Subject, list[str]]:
+    """Each operation's own rows."""
+    lines: dict[_Subject, list[str]] = {}
+    if not ops:
+        return lines
+    wanted = f"op IN ({', '.join(map(str, sorted(ops)))})"
+    names = [name for name, table in TABLES.items() if table.shape != "life"]
+    # Most tables hold none of them, and to ask all for that at once is a fraction of the cost of asking each for rows.
+    held = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name} WHERE {wanted})" for name in names)
+    holding = {row[0] for row in connection.execute(held).fetchall()}
+    for name in (name for name in names if name in holding):
+        result = connection.execute(f"SELECT * FROM {name} WHERE {wanted} ORDER BY ALL")
         columns = [item[0] for item in result.description]
         for row in result.fetchall():
             values = dict(zip(columns, row, strict=True))
-            at = values.pop(stamp)
-            shown = " ".join(f"{name}={value}" for name, value in values.items() if value is not None and name != "op")
-            lines.append(f"{(at - start) / 1e6:+.1f} ms {table.name}: {shown} [op {op}]")
+            op, at = values.pop("op"), values.pop("invoked" if TABLES[name].shape == "span" else "t")
+            shown = " ".join(f"{column}={value}" for column, value in values.items() if value is not None)
+            lines.setdefault(("op", op), []).append(f"{(at - start) / 1e6:+.1f} ms {name}: {shown} [op {op}]")
     return lines
 
 

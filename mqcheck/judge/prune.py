@@ -152,7 +152,7 @@ def _own_text(condition: Any, alias: str, *, single: bool) -> str:
     text = condition.copy()
     for column in text.find_all(exp.Column):
         column.set("table", None)
-    return f"({text.sql(dialect=DIALECT)})"
+    return f"({text.sql(dialect=DIALECT, copy=False)})"
 
 
 def _conjuncts(clause: Any) -> list[Any]:

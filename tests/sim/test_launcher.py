@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.14", "3.13", "3.12")
 SIMULATIONS = ("tests/sim", "tests/reference_impl/test_node.py", "tests/mqcheck/rocketmq/test_in_simulation.py")
 SIMULATIONS_MIN = 185
-EXTRAS = "test,sim"
+EXTRAS = "kit,sim"
 
 
 def candidates() -> Iterator[Path]:
@@ -58,7 +58,8 @@ def environment(python: Path) -> Path:
     if not (folder / "complete").exists():
         subprocess.run([python, "-m", "venv", "--clear", folder], check=True, timeout=120)
         variables = {**os.environ, "MQCHECK_BUILD_TOXIPROXY": "0"}
-        install = [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-e", f"{ROOT}[{EXTRAS}]"]
+        pip = [inside, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-compile"]
+        install = [*pip, "-e", f"{ROOT}[{EXTRAS}]"]
         subprocess.run(install, check=True, env=variables, timeout=600)
         (folder / "complete").touch()
     return inside

@@ -51,6 +51,23 @@ def test_an_operation_shows_its_own_row(folder: Path) -> None:
     assert "answers=2" in line
 
 
+def test_several_messages_and_operations_each_keep_their_own_life(builder: ModuleType, tmp_path: Path) -> None:
+    history = builder.Builder()
+    for message in (7, 8, 9):
+        history.span("sends", 10 * message, 200, message=message, topic="T", mode="sync")
+    for number in range(2):
+        history.span("replies", 300 + number, 310, {"answers": number}, probe="p", node="broker-a")
+    connection = load_tables(history.write(tmp_path))
+    ops = [op for (op,) in connection.execute("SELECT op FROM replies ORDER BY answers").fetchall()]
+    rows = [(9, None, 1), (None, ops[1], 2), (7, ops[0], 3), (7, ops[1], 4), (None, ops[0], 5), (None, None, 6)]
+    kept = condense(connection, ("message", "op", "invoked"), rows)
+    told = [[line.split(" ms ")[1] for line in row["life"]] for row in kept]
+    sent = {message: [f"sends: kit sync to T [op {message - 6}]"] for message in (7, 8, 9)}
+    shown = "replies: process=kit returned=5000310000000 outcome=ok probe=p node=broker-a oneway=False"
+    reply = [[f"{shown} answers={number} [op {op}]"] for number, op in enumerate(ops)]
+    assert told == [sent[9], reply[1], sent[7], sent[7], reply[0], []]
+
+
 def test_rows_are_counted_by_queue() -> None:
     rows = [("a", 0)] * 3 + [("b", 1)] * 5 + [("c", None), ("d", 0), ("e", 0), ("f", 0)]
     assert by_place(("broker", "queue"), rows) == "b/1: 5, a/0: 3, c/?: 1, d/0: 1, 2 places more"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import duckdb
 import sqlglot
 from sqlglot import exp
 
@@ -57,8 +60,25 @@ def judged(history: Builder, specs: Specs, folder: Path, guarantee: str, *, whol
     history.aims = [guarantee]
     history.rows = [row for row in history.rows if whole or row.table in read]
     history.write(folder)
-    connection = load_tables(folder)
-    make_facts(connection, [name for name in FACTS if name in read])
-    (verdict,) = judge_tables(connection, read_plan(folder), Specs((one,), specs.folders))
-    connection.close()
+    with database() as connection:
+        load_tables(folder, connection)
+        make_facts(connection, [name for name in FACTS if name in read])
+        (verdict,) = judge_tables(connection, read_plan(folder), Specs((one,), specs.folders))
     return verdict
+
+
+@contextmanager
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """An empty database within one that this process keeps: to make one anew takes longer than most judging."""
+    connection = _engine().cursor()
+    connection.execute("ATTACH ':memory:' AS history")
+    connection.execute("USE history")
+    yield connection
+    connection.execute("USE memory")
+    connection.execute("DETACH history")
+    connection.close()
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(":memory:", config={"threads": 1, "preserve_insertion_order": False})
