@@ -21,7 +21,6 @@ from mqcheck.specs import Specs
 
 def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
     """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}`` until input ends."""
-    warm_up(specs)
     for line in lines:
         if not line.strip():
             continue
@@ -39,7 +38,7 @@ def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
 
 
 def warm_up(specs: Specs) -> None:
-    """Expand all queries and look for their filters before the first history comes: both are kept."""
+    """Expand all queries and look for their filters, which are kept. Called before the first history comes."""
     for guarantee in specs:
         # What cannot be read is told as that guarantee's harness error with every history, not as a dead judge.
         for text in (guarantee.exercised, guarantee.violations, guarantee.inconclusive, guarantee.seen):

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mqcheck.errors import SpecsError
-from mqcheck.history.helpers import HELPERS, expand
+from mqcheck.history.helpers import DIALECT, HELPERS, expand, expanded_tree
+from mqcheck.specs import load_specs
 
 TABLES = """
 CREATE TABLE config (node VARCHAR, key VARCHAR, setting VARCHAR);
@@ -128,3 +129,12 @@ def test_nesting_never_changes_the_arithmetic(connection: duckdb.DuckDBPyConnect
     expanded = expand(f"SELECT CAST({expression} AS HUGEINT)", 1_500)
     assert not re.search(rf"\b({'|'.join(HELPERS)})\s*\(", expanded)
     assert connection.execute(expanded).fetchone() == (value,)
+
+
+def test_writing_a_query_leaves_its_tree_as_it_was() -> None:
+    for guarantee in load_specs():
+        for query in filter(None, (guarantee.exercised, guarantee.violations, guarantee.inconclusive, guarantee.seen)):
+            tree = expanded_tree(query, guarantee.tolerance_ms)
+            before = repr(tree)
+            assert expand(query, guarantee.tolerance_ms) == tree.sql(dialect=DIALECT)
+            assert repr(tree) == before, guarantee.id
