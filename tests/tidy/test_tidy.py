@@ -200,22 +200,23 @@ def docstrings(source: Source) -> list[str]:
     broken = []
     if not ast.get_docstring(source.tree):
         broken.append(f"{source.path}: no module docstring")
-    for node in ast.walk(source.tree):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            inner = node.name.startswith("_") or _is_nested(source.tree, node)
-            if not inner and not ast.get_docstring(node):
-                broken.append(f"{source.path}:{node.lineno}: {node.name} has no docstring")
+    broken += [
+        f"{source.path}:{node.lineno}: {node.name} has no docstring"
+        for node in _public(source.tree)
+        if not ast.get_docstring(node)
+    ]
     return broken
 
 
-def _is_nested(tree: ast.Module, wanted: ast.AST) -> bool:
-    """Inside a function or a private class: not public."""
-    for node in ast.walk(tree):
-        private = isinstance(node, ast.ClassDef) and node.name.startswith("_")
-        holds = private or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
-        if holds and any(child is wanted for child in ast.walk(node) if child is not node):
-            return True
-    return False
+def _public(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Functions and classes without an underscore that are not inside a function or a private class."""
+    for node in ast.iter_child_nodes(tree):
+        function = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        private = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and node.name.startswith("_")
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not private:
+            yield node
+        if not function and not (private and isinstance(node, ast.ClassDef)):
+            yield from _public(node)
 
 
 def dataclasses_frozen(source: Source) -> list[str]:
