@@ -148,6 +148,8 @@ excused("con-group-indep", "offsets that somebody set", meddled("g1"))
 excused("con-group-indep", "an answer", lambda h: queried(h).set(outcome="error"))
 excused("con-group-indep", "queries", lambda h: queried(h).set(kind="max"))
 excused("con-group-indep", "an offset of another group", lambda h: queried(h).set(position=61))
+undecided("con-group-indep", "somebody else has committed more", remove("offsets", kind="query", consumer_group="gl"))
+undecided("con-group-indep", "asked after that", change("offsets", consumer_group="gl", to={"at": 100, "until": 102}))
 
 
 def broadcast_seventh(table: str, **to: Any) -> Step:

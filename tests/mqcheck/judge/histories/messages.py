@@ -130,19 +130,26 @@ class Messages(Cluster):
             self.message_for_all(24_500 + 30 * i, places[i % 4])
         for place in places:
             for group, member in (("g1", "c1@1"), ("g2", "c2@2"), ("go", "co@5")):
-                self.span(
-                    "offsets",
-                    15_500,
-                    15_502,
-                    {"code": 0, "position": 60},
-                    kind="query",
-                    consumer_group=group,
-                    member=member,
-                    node=place[1],
-                    broker=place[1],
-                    topic=place[0],
-                    queue=place[2],
-                )
+                self.ask(15_500, group, member, place, 60)
+            # A group that comes late has committed nothing where the others have.
+            self.ask(15_600, "gl", "cl@11", place, 0)
+
+    def ask(self, at: float, group: str, member: str, place: tuple[str, str, int], answer: int) -> Row:
+        """A question for a group's offset, and what the broker says."""
+        topic, broker, queue = place
+        return self.span(
+            "offsets",
+            at,
+            at + 2,
+            {"code": 0, "position": answer},
+            kind="query",
+            consumer_group=group,
+            member=member,
+            node=broker,
+            broker=broker,
+            topic=topic,
+            queue=queue,
+        )
 
     def message_for_all(self, at: float, place: tuple[str, str, int]) -> None:
         position = self.offsets.get(place, 0)
