@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Final
 
 from mqcheck.faults.base import Fault
@@ -23,6 +24,9 @@ ACKED_BEFORE_CUT: Final = 150
 SENT_BEFORE_CUT: Final = 20
 """A cut inside a disk's fault comes after so many send calls have ended."""
 
+IDLE_GROUPS: Final = ("archive", "attic")
+"""Without members: nobody commits their offsets anew after a kill, which would hide that they were lost."""
+
 SLOWER_THAN_TIMEOUT: Final = 3
 """An fsync takes so many times the flush time-out, so that the broker must answer before it ends."""
 
@@ -33,12 +37,18 @@ async def _kill(world: World) -> None:
     await traffic.group("billing", topic, members=2)
     await traffic.group("search", topic, members=1)
     places = [("broker-a", MessageQueue(topic, "broker-a", queue)) for queue in range(4)]
+    admin = await world.admin()
+    for group in IDLE_GROUPS:
+        await admin.create_group(group, ["broker-a"])
     async with traffic.load(topic, producers=2, rate_per_s=120):
         async with world.phase("load"):
+            for group, (node, queue) in product(IDLE_GROUPS, places):
+                await admin.commit_offset(node, group, topic, queue.queue, 1)
             await traffic.committed("billing", places)
             await traffic.flow(_offset_flush_ms(world) + world.profile.load_ms, acked=ACKED_BEFORE_CUT)
         await hurt(world, [Kill("broker-a")], world.profile.load_ms / 4)
-        world.spawn(poll_offsets(await world.admin(), "billing", places), "offsets")
+        for group in ("billing", *IDLE_GROUPS):
+            world.spawn(poll_offsets(admin, group, places), f"offsets of {group}")
         async with world.phase("load"):
             await traffic.flow(world.profile.load_ms / 2, acked=30)
 

@@ -132,6 +132,13 @@ def also_committed(at: float, **to: Any) -> Step:
     return lambda h: h.commit(at, "g1", "c1@1", ("T", "broker-a", 0), 5).set(**to)
 
 
+def committed_anew(history: History) -> None:
+    """The members commit what they know before anybody asks the broker that has come back."""
+    for group, member in (("g1", "c1@1"), ("g2", "c2@2"), ("go", "co@5")):
+        for queue in (0, 1):
+            history.commit(15_300, group, member, ("T", "broker-a", queue), 60)
+
+
 excused("con-offset-persist", "slow fsync", fault("slow-fsync", 5_000, 5_100, node="broker-a"))
 excused("con-offset-persist", "an end by a kill", change("nodes", node="broker-a", life=0, to={"how": "stop"}))
 excused("con-offset-persist", "queries that were answered", lambda h: queried(h).set(until=None))
@@ -142,6 +149,8 @@ accused("con-offset-persist", "a commit after the query", also_committed(15_900)
 accused("con-offset-persist", "a commit that was not sent", also_committed(11_900, outcome="unsent"))
 accused("con-offset-persist", "no commit at all", also_committed(11_900, kind="max"))
 seen("con-offset-persist", "not found", lambda h: queried(h).set(code=22, position=None))
+undecided("con-offset-persist", "not committed anew before the query", committed_anew)
+undecided("con-offset-persist", "evidence of a well disk", fault("slow-fsync", 5_000, 5_100, node="broker-a"))
 
 excused("con-group-indep", "a power cut", power("broker-a"))
 excused("con-group-indep", "offsets that somebody set", meddled("g1"))
