@@ -107,6 +107,13 @@ def delayed_not_due(history: History) -> None:
 
 
 def delayed_due_later(history: History) -> None:
+    """The message is due long after recover; the others come in time."""
+    for row in history.find("config", key="delay_level_2_ms"):
+        row.set(setting="60000")
+    history.find("sends", topic="D")[0].set(delay_level=2)
+
+
+def delayed_all_due_later(history: History) -> None:
     for row in history.find("config", key="delay_level_1_ms"):
         row.set(setting="60000")
 
@@ -125,6 +132,15 @@ def nobody_owns(history: History) -> None:
 
 def delayed_nobody_owns(history: History) -> None:
     history.point("members", 26_500, kind="closed", consumer_group="gd", member="cd@9")
+
+
+def delayed_last_missing(history: History) -> None:
+    history.remove("deliveries", message=history.find("deliveries", topic="D")[-1].get("message"))
+
+
+def delayed_others_committed(history: History) -> None:
+    """The group has committed its offset up to the last delayed message."""
+    history.commit(25_000, "gd", "cd@9", ("D", "broker-b", 0), 7)
 
 
 CASES: tuple[tuple[str, tuple[Step, ...], str], ...] = (
@@ -147,7 +163,9 @@ CASES: tuple[tuple[str, tuple[Step, ...], str], ...] = (
     ("dly-alo", (delayed_missing, delayed_above_the_highest, delayed_busy), INCONCLUSIVE),
     ("dly-alo", (delayed_missing, delayed_not_due), INCONCLUSIVE),
     ("dly-alo", (delayed_missing, delayed_due_later), HELD),
-    ("dly-alo", (delayed_missing, delayed_nobody_owns), HELD),
+    ("dly-alo", (delayed_missing, delayed_all_due_later), INCONCLUSIVE),
+    ("dly-alo", (delayed_nobody_owns,), INCONCLUSIVE),
+    ("dly-alo", (delayed_last_missing, delayed_nobody_owns, delayed_others_committed), HELD),
     ("con-retry-alo", (nothing,), HELD),
     ("con-retry-alo", (retry_missing,), VIOLATED),
     ("con-retry-alo", (retry_missing, retry_busy), INCONCLUSIVE),

@@ -40,13 +40,15 @@ def _(history: History) -> None:
 
 
 def healthy_copies(history: History) -> None:
-    """Another queue of the slave, read to its end."""
-    for offset in range(60):
-        message = a_message(history, "broker-m", offset, topic="S")
-        history.record(message, ("S", "broker-m", 1), offset, 0).set(node="broker-m-slave")
-    place = {"broker": "broker-m", "broker_id": 1, "master": False, "topic": "S", "queue": 1}
-    end = {"min_offset": 0, "max_offset": 60, "complete": True}
-    history.span("readings", 36_400, 36_600, end, reading="final", node="broker-m-slave", **place)
+    """Another queue of master and slave, read to its end on both."""
+    for number, node in enumerate(("broker-m", "broker-m-slave")):
+        for offset in range(60):
+            message = a_message(history, "broker-m", offset, topic="S")
+            record = history.record(message, ("S", "broker-m", 1), offset, 0)
+            record.set(node=node, record_digest=message * 13)
+        place = {"broker": "broker-m", "broker_id": number, "master": number == 0, "topic": "S", "queue": 1}
+        end = {"min_offset": 0, "max_offset": 60, "complete": True}
+        history.span("readings", 36_400, 36_600, end, reading="final", node=node, **place)
 
 
 @plant("rep-resume")

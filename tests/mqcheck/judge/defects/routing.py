@@ -86,7 +86,7 @@ def _(history: History) -> dict[str, Any]:
 @excuse("ns-restart-heal")
 def _(history: History) -> None:
     unlist(history, "nameserver-2", "broker-a", 21_300)
-    history.fault("down", 20_000, 21_500, link="broker-a->nameserver-2")
+    history.fault("down", 21_000, 21_500, link="broker-a->nameserver-2")
 
 
 @plant("ns-isolated")
