@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mqcheck.errors import HistoryError
+from mqcheck.judge import engine
 from mqcheck.judge.engine import judge_history
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, NOT_EXERCISED, VIOLATED, Verdict
 from mqcheck.specs import Guarantee, Specs
@@ -219,3 +220,22 @@ def test_tables_are_stored_on_request_and_judged_alike(history: Any, tmp_path: P
     (tmp_path / "events" / "kit.0.jsonl").unlink()
     (again,) = judge_history(tmp_path, specs)
     assert dataclasses.replace(again, judge_seconds=0) == dataclasses.replace(first, judge_seconds=0)
+
+
+@pytest.mark.slow
+def test_a_large_history_is_judged_alike(
+    builder: ModuleType, specs: Specs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = builder.healthy()
+    history.aims = list(specs.ids())
+    for delivery in history.find("deliveries")[:3]:
+        delivery.set(body_digest=1)
+    history.write(tmp_path)
+
+    def judged() -> list[dict[str, Any]]:
+        return [{**verdict.as_dict(), "judge_seconds": 0} for verdict in judge_history(tmp_path, specs)]
+
+    alone = judged()
+    monkeypatch.setattr(engine, "TOGETHER_LINES_MIN", 0)
+    assert judged() == alone
+    assert [each["guarantee"] for each in alone if each["verdict"] == VIOLATED] == ["dur-body-intact"]
