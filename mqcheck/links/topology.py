@@ -58,6 +58,11 @@ SAMPLE_MS: Final = 250
 """How often the sockets are counted while some link suffers (ours): a closed socket keeps its last count."""
 
 
+LEAK_PAUSES_MS: Final = (0, 20, 100, 400)
+"""Pauses between looks at who is connected (ours): a connection that is just being made or closed, perhaps in a busy
+process, is nobody's for a moment; only what stays is traffic."""
+
+
 @dataclass(slots=True)
 class _Link:
     name: str
@@ -217,10 +222,13 @@ class Network:
         if self._failures:
             failures, self._failures = self._failures, []
             raise LinkError(f"a link failed {len(failures)} times, first: {failures[0]!r}") from failures[0]
-        first = await self._suspects(allow)
-        # A connection that was closed between the two readings has no owner any more: only what stays is traffic.
-        again = {each.inode for _, each in (await self._suspects(allow) if first else ())}
-        found = [(server, each) for server, each in first if each.inode in again]
+        found = await self._suspects(allow)
+        for pause_ms in LEAK_PAUSES_MS:
+            if not found:
+                return
+            await asyncio.sleep(pause_ms / 1000)
+            still = {each.inode for _, each in await self._suspects(allow)}
+            found = [(server, each) for server, each in found if each.inode in still]
         if found:
             raise LinkError(
                 f"{len(found)} connections go round the links: {await self._call(partial(describe, found))}. "

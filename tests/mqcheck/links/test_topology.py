@@ -226,6 +226,29 @@ def test_leak_check_names_a_direct_connection_and_passes_a_clean_one(
     run(toxiproxy, echo, peer, test)
 
 
+def test_a_connection_that_is_gone_at_the_next_look_is_no_leak(
+    toxiproxy: ToxiproxyServer, echo: Any, peer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(world: World) -> None:
+        suspects, seen = world.network._suspects, []
+        async with peer(world.address) as direct:
+            await direct.ask()
+
+            async def look(allow: Any) -> Any:
+                found = await suspects(allow)
+                seen.append(len(found))
+                if len(seen) == 2:
+                    direct.writer.transport.abort()
+                    await asyncio.sleep(0)
+                return found
+
+            monkeypatch.setattr(world.network, "_suspects", look)
+            await world.network.leak_check()
+        assert seen == [1, 1, 0]
+
+    run(toxiproxy, echo, peer, test)
+
+
 def test_a_fault_on_nothing_is_a_mistake(toxiproxy: ToxiproxyServer, echo: Any, peer: Any) -> None:
     async def test(world: World) -> None:
         with pytest.raises(LinkError, match=r"no link matches 'nobody-\*'; laid so far: producer-1->broker-a"):
