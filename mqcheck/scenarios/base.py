@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, Protocol
 from mqcheck.clock import Clock
 from mqcheck.errors import HarnessError, SettingsError
 from mqcheck.faults.base import FaultControl, Ground
-from mqcheck.history.recorder import Recorder
+from mqcheck.history.recorder import STALL_PERIOD_MS, Recorder
 from mqcheck.links.base import NetworkLike
 from mqcheck.profile import Profile, config_of
 from mqcheck.rocketmq.admin import Admin
@@ -31,6 +31,9 @@ from mqcheck.targets.base import Cluster, Deployment, Role, Setting, Target, Vic
 
 Phase = Literal["load", "fault", "heal", "recover", "final-read"]
 """The phases of every scenario, in this order; `fault` may be missing or come several times."""
+
+WATCHED_TIMES_MAX: Final = 2
+"""A watch takes at most so many times what it would take without stalls; ours."""
 
 POLL_MS: Final = 20
 """How often a condition is looked at that nobody announces. Ours."""
@@ -138,6 +141,19 @@ class World:
         """Let time pass; a background task that failed in the meantime is raised."""
         await asyncio.sleep(ms / 1000)
         self.check_background()
+
+    async def watch_ms(self, ms: float) -> None:
+        """Let so much time pass in which this process can see: stalls do not count, as the judge subtracts them.
+
+        Ends after WATCHED_TIMES_MAX times as long in any case; then the judge says that too little was seen.
+        """
+        loop = asyncio.get_running_loop()
+        deadline, left_ms = loop.time() + WATCHED_TIMES_MAX * ms / 1000, ms
+        while left_ms > 0 and loop.time() < deadline:
+            began, turn_ms = loop.time(), min(left_ms, STALL_PERIOD_MS)
+            await self.sleep_ms(turn_ms)
+            took_ms = (loop.time() - began) * 1000
+            left_ms -= turn_ms if took_ms > turn_ms + STALL_PERIOD_MS else max(took_ms, turn_ms)
 
     async def wait_until(self, condition: Callable[[], bool | Awaitable[bool]], deadline_ms: int, what: str) -> None:
         """Wait for something; raises HarnessError naming `what` when it does not come true in time."""

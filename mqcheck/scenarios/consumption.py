@@ -69,7 +69,7 @@ async def _silent(world: World) -> None:
         await world.sleep_ms(world.profile.load_ms / 2)
         await group.silence("billing-2")
         world.spawn(poll_members(admin, "broker-a", "billing"), "members")
-        await world.sleep_ms(world.profile.client_expiry_ms + 2 * world.profile.client.rebalance_ms + SETTLE_MS)
+        await world.watch_ms(world.profile.client_expiry_ms + 2 * world.profile.client.rebalance_ms + SETTLE_MS)
 
 
 async def _rebalance(world: World) -> None:

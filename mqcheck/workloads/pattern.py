@@ -11,11 +11,11 @@ from mqcheck.workloads.traffic import Traffic
 
 
 async def hurt(world: World, faults: Sequence[Fault], ms: float) -> None:
-    """A `fault` phase: these faults together for so long, all healed at its end however it ends."""
+    """A `fault` phase: these faults together while one watches for so long, all healed at its end however it ends."""
     async with world.phase("fault"), AsyncExitStack() as stack:
         for fault in faults:
             await stack.enter_async_context(world.faults.during(fault))
-        await world.sleep_ms(ms)
+        await world.watch_ms(ms)
 
 
 async def traffic_under(

@@ -224,13 +224,14 @@ class Traffic:
         self.world.check_background()
 
     async def flow(self, ms: float, *, acked: int) -> None:
-        """Let traffic go on for so long, and on a slow machine until `acked` more messages were acknowledged.
+        """Let traffic go on while one watches for so long, and on a slow machine until `acked` more messages were
+        acknowledged.
 
         Gives up silently after the profile's `ready_ms`: then too little has happened, and the judge says so.
         """
         loop = asyncio.get_running_loop()
         began, wanted = loop.time(), self.ledger.acknowledged + acked
-        await self.world.sleep_ms(ms)
+        await self.world.watch_ms(ms)
         while self.ledger.acknowledged < wanted and loop.time() < began + self.world.profile.ready_ms / 1000:
             await self.world.sleep_ms(POLL_MS)
 

@@ -38,7 +38,7 @@ class FakeWorld:
         finally:
             self.log.append(f"{fault} off")
 
-    async def sleep_ms(self, ms: float) -> None:
+    async def watch_ms(self, ms: float) -> None:
         self.log.append(f"{ms} ms")
         if self.fails == "sleep":
             raise RuntimeError("sleep")
