@@ -101,7 +101,7 @@ HELPERS: Final = (*_TEXTUAL, *_PAIRS, "tolerance")
 @lru_cache(maxsize=2048)
 def expand(query: str, tolerance_ms: int = 0) -> str:
     """``query`` with every helper expanded, in DuckDB's dialect; raises SpecsError when it cannot be parsed."""
-    return _text(expanded_tree(query, tolerance_ms))
+    return write(expanded_tree(query, tolerance_ms))
 
 
 @lru_cache(maxsize=2048)
@@ -112,6 +112,14 @@ def expanded_tree(query: str, tolerance_ms: int = 0) -> exp.Expression:
     except sqlglot.errors.SqlglotError as error:
         raise SpecsError(f"not a query that can be read: {error}; the query: {query.strip()[:200]}") from error
     return expand_tree(tree, tolerance_ms)
+
+
+def write(tree: exp.Expression) -> str:
+    """A tree's SQL, without the copy that protects it from a change of dialect: the dialect stays, and copying
+    takes four times as long as writing. Called by the judge too.
+    """
+    text: str = tree.sql(dialect=DIALECT, copy=False)
+    return text
 
 
 def expand_tree(tree: exp.Expression, tolerance_ms: int = 0) -> exp.Expression:
@@ -126,14 +134,7 @@ def expand_tree(tree: exp.Expression, tolerance_ms: int = 0) -> exp.Expression:
                 tree = replacement
             else:
                 call.replace(replacement)
-    raise SpecsError(f"helpers are nested deeper than {ROUNDS_MAX}: {_text(tree)[:200]}")
-
-
-def _text(tree: exp.Expression) -> str:
-    """Its SQL, written without the copy that protects a tree from a change of dialect: the dialect stays, and copying
-    takes four times as long as writing."""
-    text: str = tree.sql(dialect=DIALECT, copy=False)
-    return text
+    raise SpecsError(f"helpers are nested deeper than {ROUNDS_MAX}: {write(tree)[:200]}")
 
 
 def _calls(tree: exp.Expression) -> list[exp.Anonymous]:
@@ -158,7 +159,7 @@ def _expansion(call: exp.Anonymous, tolerance_ms: int) -> exp.Expression:
     else:
         counts, make = _TEXTUAL[name]
         _check_count(name, arguments, counts)
-        text = make(*(f"({_text(argument)})" for argument in arguments))
+        text = make(*(f"({write(argument)})" for argument in arguments))
     return exp.Paren(this=sqlglot.parse_one(text, dialect=DIALECT))
 
 
@@ -178,9 +179,9 @@ def _pair(name: str, a: tuple[str, str], b: tuple[str, str]) -> str:
 def _interval(call: exp.Anonymous, argument: exp.Expression) -> tuple[str, str]:
     """Beginning and end of an argument: an operation's alias gives its two stamps, anything else is one moment."""
     if isinstance(argument, exp.Column) and not argument.table and argument.name in _aliases(call):
-        alias = _text(exp.to_identifier(argument.name))
+        alias = write(exp.to_identifier(argument.name))
         return f"{alias}.invoked", f"{alias}.returned"
-    text = f"({_text(argument)})"
+    text = f"({write(argument)})"
     return text, text
 
 

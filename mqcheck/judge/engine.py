@@ -23,7 +23,7 @@ from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load, write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
-from mqcheck.judge.prune import Filter, all_ways, brings_nothing, unmatched, ways
+from mqcheck.judge.prune import Filter, all_ways, brings_nothing, narrowed, unmatched, ways
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
     HELD,
@@ -225,7 +225,7 @@ def _run(
     """The result of one of its queries; None when it surely brings nothing."""
     if brings_nothing(ways(query, guarantee.tolerance_ms, number=number), absent):
         return None
-    return connection.execute(expand(query, guarantee.tolerance_ms))
+    return connection.execute(narrowed(query, guarantee.tolerance_ms, absent))
 
 
 def _figures(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sees that a query can bring nothing, because no row of a table passes a filter that the query puts to it.
+"""Sees that a query, or an EXISTS in it, can bring nothing: no row of a table passes a filter that is put to it.
 
 Most of a small history's judging is planning queries, and a scenario leaves many tables empty or without a kind of row
 (a fault, a reset, a delayed message). Asking for all filters at once costs one short query per table, saves most of
@@ -17,7 +17,7 @@ import duckdb
 from sqlglot import exp
 
 from mqcheck.errors import SpecsError
-from mqcheck.history.helpers import DIALECT, expanded_tree
+from mqcheck.history.helpers import expand, expanded_tree, write
 from mqcheck.history.tables import FACTS, TABLES
 from mqcheck.specs import Guarantee
 
@@ -39,12 +39,34 @@ def ways(query: str, tolerance_ms: int = 0, *, number: bool = False) -> Ways:
     return _query_ways(expanded_tree(query, tolerance_ms), {}, number=number)
 
 
+@lru_cache(maxsize=2048)
+def _subqueries(query: str, tolerance_ms: int) -> tuple[tuple[str, Ways], ...]:
+    """Every EXISTS of an expanded query, as it is written there, outer ones before those inside them."""
+    tree = expanded_tree(query, tolerance_ms)
+    unknown: dict[str, Ways] = {cte.alias_or_name: _NEVER for cte in tree.find_all(exp.CTE)}
+    return tuple(
+        (write(each), found)
+        for each in tree.find_all(exp.Exists)
+        if (found := _query_ways(each.this, unknown, inner=True))
+    )
+
+
+def narrowed(query: str, tolerance_ms: int, absent: frozenset[Filter]) -> str:
+    """The expanded query with FALSE for each EXISTS that surely finds nothing, given what ``unmatched`` found."""
+    text = expand(query, tolerance_ms)
+    for written, found in _subqueries(query, tolerance_ms):
+        if brings_nothing(found, absent):
+            text = text.replace(written, "FALSE")
+    return text
+
+
 def all_ways(guarantee: Guarantee) -> Iterator[Ways]:
-    """Those of each of its queries; one that cannot be read has none, and fails when it is asked."""
+    """Those of each of its queries and of what they hold; one that cannot be read has none, and fails when asked."""
     for text in (guarantee.exercised, guarantee.violations, guarantee.seen, guarantee.inconclusive):
         if text:
             with contextlib.suppress(SpecsError):
                 yield ways(text, guarantee.tolerance_ms, number=text is guarantee.exercised)
+                yield from (found for _, found in _subqueries(text, guarantee.tolerance_ms))
 
 
 def unmatched(connection: duckdb.DuckDBPyConnection, queries: Iterable[Ways]) -> frozenset[Filter]:
@@ -78,13 +100,14 @@ def _unpassed(connection: duckdb.DuckDBPyConnection, table: str, conditions: lis
     return [condition for condition, passed in zip(conditions, row or (), strict=True) if not passed]
 
 
-def _query_ways(node: Any, names: Mapping[str, Ways], *, number: bool = False) -> Ways:
+def _query_ways(node: Any, names: Mapping[str, Ways], *, number: bool = False, inner: bool = False) -> Ways:
+    """``inner``: within another query, so that a column without its table's alias may be that query's."""
     if isinstance(node, (exp.Subquery, exp.Paren)):
-        return _query_ways(node.this, names)
+        return _query_ways(node.this, names, inner=inner)
     for cte in getattr(node, "ctes", ()):
-        names = {**names, cte.alias_or_name: _query_ways(cte.this, names)}
+        names = {**names, cte.alias_or_name: _query_ways(cte.this, names, inner=inner)}
     if isinstance(node, exp.Union):
-        both = product(_query_ways(node.left, names), _query_ways(node.right, names))
+        both = product(_query_ways(node.left, names, inner=inner), _query_ways(node.right, names, inner=inner))
         return frozenset([left | right for left, right in both][:_WAYS_MAX])
     if not isinstance(node, exp.Select):
         return _NEVER
@@ -95,7 +118,7 @@ def _query_ways(node: Any, names: Mapping[str, Ways], *, number: bool = False) -
     for join in node.args.get("joins") or ():
         if _is_inner(join):
             conditions += _conjuncts(join.args.get("on"))
-    single = len(relations) == 1 and not node.args.get("joins")
+    single = not inner and len(relations) == 1 and not node.args.get("joins")
     found = chain.from_iterable(_relation_ways(relation, conditions, names, single=single) for relation in relations)
     return frozenset(list(found)[:_WAYS_MAX])
 
@@ -152,7 +175,7 @@ def _own_text(condition: Any, alias: str, *, single: bool) -> str:
     text = condition.copy()
     for column in text.find_all(exp.Column):
         column.set("table", None)
-    return f"({text.sql(dialect=DIALECT, copy=False)})"
+    return f"({write(text)})"
 
 
 def _conjuncts(clause: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from types import ModuleType
 
@@ -11,7 +12,7 @@ import pytest
 
 from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load
-from mqcheck.judge.prune import brings_nothing, unmatched, ways
+from mqcheck.judge.prune import all_ways, brings_nothing, narrowed, unmatched, ways
 from mqcheck.specs import Specs
 
 
@@ -94,6 +95,49 @@ def test_a_count_of_nothing_is_nothing(tables: duckdb.DuckDBPyConnection) -> Non
     assert not skipped(tables, "SELECT (SELECT count(*) FROM locks l) + 1", number=True)
 
 
+NARROWED = {
+    "SELECT s.op FROM sends s WHERE NOT EXISTS (SELECT 1 FROM locks l WHERE l.op = s.op)": "NOT FALSE",
+    "SELECT s.op FROM sends s WHERE EXISTS (SELECT 1 FROM faults f WHERE f.op = s.op AND f.kind = 'pause')": "FALSE",
+    "SELECT s.op FROM sends s WHERE NOT EXISTS (SELECT 1 FROM faults f WHERE f.kind = 'kill' "
+    "AND EXISTS (SELECT 1 FROM locks l WHERE l.op = f.op))": "AND FALSE",
+    "SELECT s.op FROM sends s WHERE NOT EXISTS (SELECT 1 FROM faults f WHERE f.kind = 'pause' "
+    "AND EXISTS (SELECT 1 FROM sends l WHERE l.op = f.op))": "NOT FALSE",
+    "WITH a AS (SELECT s.op FROM sends s WHERE EXISTS (SELECT 1 FROM locks l)) SELECT a.op FROM a": "FALSE",
+}
+"""Queries, and what is written in the place of an EXISTS that finds nothing."""
+
+AS_THEY_ARE = (
+    "SELECT s.op FROM sends s WHERE EXISTS (SELECT 1 FROM faults f WHERE f.op = s.op)",
+    "SELECT s.op FROM sends s WHERE EXISTS (SELECT 1 FROM faults f WHERE mode = 'sync')",
+    "SELECT s.op FROM sends s WHERE EXISTS (SELECT count(*) FROM locks l)",
+    "WITH locks AS (SELECT s.op FROM sends s) SELECT f.op FROM faults f WHERE EXISTS (SELECT 1 FROM locks l)",
+    "WITH sends AS (SELECT f.op, 'async' AS mode FROM faults f) "
+    "SELECT f.op FROM faults f WHERE EXISTS (SELECT 1 FROM sends s WHERE s.mode = 'async')",
+)
+"""Queries that bring a row because of an EXISTS that could be taken for empty."""
+
+
+def narrow(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    filters = {(table, "") for table in ("locks", "replies", "sends", "faults")}
+    filters |= {("sends", "(mode = 'async')"), ("faults", "(kind = 'pause')")}
+    wanted = [frozenset([frozenset([each])]) for each in filters]
+    return narrowed(query, 0, unmatched(connection, wanted))
+
+
+@pytest.mark.parametrize("query", NARROWED)
+def test_an_exists_that_finds_nothing_is_false(tables: duckdb.DuckDBPyConnection, query: str) -> None:
+    text = narrow(tables, query)
+    assert NARROWED[query] in text
+    assert tables.execute(text).fetchall() == tables.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("query", AS_THEY_ARE)
+def test_an_exists_that_may_find_something_stays(tables: duckdb.DuckDBPyConnection, query: str) -> None:
+    text = narrow(tables, query)
+    assert "FALSE" not in text
+    assert tables.execute(text).fetchall() == tables.execute(query).fetchall() != []
+
+
 def test_a_filter_that_fails_alone_counts_as_passed(tables: duckdb.DuckDBPyConnection) -> None:
     guarded = ways("SELECT s.op FROM sends s WHERE CAST(s.mode AS BIGINT) = 1")
     assert unmatched(tables, [guarded]) == frozenset()
@@ -112,13 +156,19 @@ def test_skipping_never_changes_an_answer(builder: ModuleType, specs: Specs, tmp
         if text
     ]
     asked = [ways(text, tolerance_ms, number=number) for text, tolerance_ms, number in questions]
-    absent = unmatched(connection, asked)
+    absent = unmatched(connection, chain.from_iterable(map(all_ways, specs)))
     assert ("sends", "(mode = 'sync')") not in absent
     assert "locks" in {table for table, _ in absent}
-    skipped_count = 0
+    skipped_count = narrowed_count = 0
     for (text, tolerance_ms, number), way in zip(questions, asked, strict=True):
         if brings_nothing(way, absent):
             skipped_count += 1
             rows = connection.execute(expand(text, tolerance_ms)).fetchall()
             assert not rows or (number and not rows[0][0]), text
+        elif (short := narrowed(text, tolerance_ms, absent)) != expand(text, tolerance_ms):
+            narrowed_count += 1
+            assert set(connection.execute(short).fetchall()) == set(
+                connection.execute(expand(text, tolerance_ms)).fetchall()
+            )
     assert skipped_count > len(specs)
+    assert narrowed_count
