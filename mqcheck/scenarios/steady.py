@@ -38,6 +38,7 @@ SCENARIOS: Final = (
             "con-alo",
             "con-no-skip",
             "con-group-indep",
+            "dur-crc-valid",
             "con-broadcast-all",
             "con-dup-cause",
         ),

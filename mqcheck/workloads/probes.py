@@ -73,13 +73,18 @@ async def contend_for_locks(
 
 
 async def pipeline(
-    admin: Admin, node: str, requests: Mapping[str, tuple[int, Mapping[str, str]]], *, rounds: int
+    admin: Admin,
+    node: str,
+    requests: Mapping[str, tuple[int, Mapping[str, str]]],
+    *,
+    rounds: int,
+    oneway: bool = False,
 ) -> None:
-    """Raw requests all at once, in both encodings, ``rounds`` times (prt-opaque, prt-unknown-code)."""
+    """Raw requests all at once, in both encodings, ``rounds`` times (prt-opaque, prt-unknown-code, prt-oneway)."""
     for _ in range(rounds):
         await asyncio.gather(
             *(
-                admin.raw(node, code, fields, probe=name, encoding=encoding, deadline_ms=400)
+                admin.raw(node, code, fields, probe=name, encoding=encoding, oneway=oneway, deadline_ms=400)
                 for name, (code, fields) in requests.items()
                 for encoding in ("json", "binary")
             )

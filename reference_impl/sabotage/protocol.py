@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.delivery.held import HeldPull, HeldPulls
 from reference_impl.effects import Effect, Reply
-from reference_impl.frame import Command
+from reference_impl.frame import FLAG_ONEWAY, Command
 from reference_impl.sabotage.base import PassingCore, Sabotage, around_core, success_instead_of
 from reference_impl.server import Core
 
@@ -41,6 +41,14 @@ class AnswerTwice(PassingCore):
                 if self.answers % TWICE_EVERY == 0:
                     result.append(effect)
         return result
+
+
+class AnswerOneway(PassingCore):
+    """Answers one-way requests as any other; prt-oneway must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Forget that nobody waits."""
+        return super().request(now_ms, conn, peer, replace(command, flag=command.flag & ~FLAG_ONEWAY))
 
 
 class UnknownCodeSucceeds(PassingCore):
@@ -92,6 +100,12 @@ SABOTAGES: Final = (
         "sends every fifth answer twice",
         "prt-opaque",
         wrap_core=around_core(AnswerTwice),
+    ),
+    Sabotage(
+        "answer-oneway",
+        "answers one-way requests as any other",
+        "prt-oneway",
+        wrap_core=around_core(AnswerOneway),
     ),
     Sabotage(
         "unknown-code-succeeds",

@@ -18,6 +18,8 @@ from reference_impl.store import Read, Store
 
 HIDE_EVERY: Final = 10
 """Every how many messages of a queue these bugs leave one out or change it."""
+CHECKSUM_AT: Final = 8
+"""Where a record has its body's checksum: behind its size and its magic number."""
 
 
 class _Reading(Passing):
@@ -77,6 +79,16 @@ class CorruptRecovered(_Reading):
         return data[:at] + bytes((data[at] ^ 0x01,)) + data[at + 1 :]
 
 
+class WrongChecksum(_Reading):
+    """Gives every tenth message with a checksum that is not its body's; dur-crc-valid must catch it."""
+
+    def given(self, record: Record, data: bytes) -> bytes:
+        """Another checksum of some."""
+        if not of_user(record.topic) or record.queue_offset % HIDE_EVERY:
+            return data
+        return data[:CHECKSUM_AT] + bytes((data[CHECKSUM_AT] ^ 0x01,)) + data[CHECKSUM_AT + 1 :]
+
+
 class HideLate(_Reading):
     """Leaves out of every answer what was stored and answered FLUSH_DISK_TIMEOUT; dur-notok-stored must catch it."""
 
@@ -125,6 +137,12 @@ SABOTAGES: Final = (
         "leaves out every tenth message of a queue",
         "sto-offset-dense",
         wrap_store=around_store(LeaveHoles),
+    ),
+    Sabotage(
+        "wrong-checksum",
+        "gives every tenth message with a checksum that is not its body's",
+        "dur-crc-valid",
+        wrap_store=around_store(WrongChecksum),
     ),
     Sabotage(
         "hide-late",

@@ -12,10 +12,11 @@ from typing import Final, cast
 from msgspec import Struct
 from msgspec.structs import replace
 
-from reference_impl.commands import PROPERTY_TAGS, RETRY_PREFIX
+from reference_impl.commands import PROPERTY_TAGS, RETRY_PREFIX, SEND_V1_TO_V2, RequestCode, ResponseCode
 from reference_impl.disk import Disk, FaultyDisk, File
-from reference_impl.effects import Effect
-from reference_impl.message import Host, Message
+from reference_impl.effects import Effect, Reply
+from reference_impl.frame import Command
+from reference_impl.message import Host, Message, decode_properties, encode_properties
 from reference_impl.sabotage.base import (
     CoreSettings,
     Passing,
@@ -41,6 +42,13 @@ REORDER_EVERY: Final = 8
 """Every how many messages of a queue ``reorder-queue`` holds one back."""
 REORDER_HOLD_MS: Final = 1000
 """How long it waits for a message to overtake."""
+LONG_PROPERTY_CHARS_MIN: Final = 1_000
+"""From which length on ``store-refused`` leaves a property out."""
+PROPERTIES_OF: Final = {
+    int(RequestCode.SEND_MESSAGE): "properties",
+    int(RequestCode.SEND_MESSAGE_V2): SEND_V1_TO_V2["properties"],
+}
+"""Which field of a send has the message's properties."""
 SLOW_SYNC_MS: Final = 40
 """How long ``slow-flush`` makes each sync wait: a slow disk, far from the flush's time-out."""
 
@@ -290,6 +298,28 @@ class ReorderQueue(Passing):
         return cast(Appended, self.inner.append(message, now_ms, store_host))
 
 
+class StoreRefused(PassingCore):
+    """Stores what it refuses as illegal, without the properties that are too long; dur-reject-absent must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Take the message after all, and keep the refusal as the answer."""
+        effects = super().request(now_ms, conn, peer, command)
+        name = PROPERTIES_OF.get(command.code)
+        refused = any(
+            isinstance(effect, Reply) and effect.command.code == ResponseCode.MESSAGE_ILLEGAL for effect in effects
+        )
+        if name is None or not refused:
+            return effects
+        short = {
+            key: value
+            for key, value in decode_properties(command.fields[name]).items()
+            if len(value) < LONG_PROPERTY_CHARS_MIN
+        }
+        again = replace(command, fields={**command.fields, name: encode_properties(short)})
+        stored = super().request(now_ms, conn, peer, again)
+        return [*effects, *(effect for effect in stored if not isinstance(effect, Reply))]
+
+
 class ReleasingCore(PassingCore):
     """Gives ``ReorderQueue`` its time; part of that bug."""
 
@@ -337,6 +367,12 @@ def _slow_flush(disk: Disk, sleep: Sleep) -> Disk:
 
 
 SABOTAGES: Final = (
+    Sabotage(
+        "store-refused",
+        "stores what it refuses as illegal",
+        "dur-reject-absent",
+        wrap_core=around_core(StoreRefused),
+    ),
     Sabotage(
         "ack-before-sync",
         "answers SYNC_FLUSH sends before anything is synced",

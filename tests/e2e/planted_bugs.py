@@ -41,6 +41,9 @@ CAUGHT = {
     "ignore-returning-brokers": ("ns-register-visible", "broker-blackhole"),
     "resume-later": ("con-restart-resume", "rebalance"),
     "share-offsets": ("con-group-indep", "steady"),
+    "wrong-checksum": ("dur-crc-valid", "steady"),
+    "store-refused": ("dur-reject-absent", "protocol"),
+    "answer-oneway": ("prt-oneway", "protocol"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -31,6 +31,7 @@ WITHOUT_MESSAGES = {
     "con-restart-resume": ("consumer_group", "broker", "queue", "committed_at_most", "begins_at"),
     "con-group-indep": ("consumer_group", "broker", "queue", "committed_at_most", "answered"),
     "prt-opaque": ("node", "request_code", "expected", "seen"),
+    "prt-oneway": ("node", "request_code", "expected", "seen"),
     "prt-unknown-code": ("node", "request_code", "expected", "seen"),
 }
 """Guarantees that are about no message: what their evidence names instead, beside the operation."""

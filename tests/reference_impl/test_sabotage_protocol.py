@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reference_impl.effects import Reply
-from reference_impl.frame import Command
+from reference_impl.frame import FLAG_ONEWAY, Command
 from reference_impl.sabotage import SABOTAGES
 from reference_impl.sabotage.protocol import HOLD_MORE_MS, TWICE_EVERY
 
@@ -27,6 +27,15 @@ def test_answer_twice(bench: type[Bench], bug: bool) -> None:
         answers += [effect.command.opaque for effect in effects if isinstance(effect, Reply)]
     assert len(answers) - len(set(answers)) == (2 if bug else 0)
     assert set(answers) == set(range(2 * TWICE_EVERY))
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_answer_oneway(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("answer-oneway", bug))
+    known, unknown = (b.begin(code, b.send_fields("T"), flag=FLAG_ONEWAY) for code in (310, 9_999))
+    assert [b.answer(opaque) is not None for opaque in (known, unknown)] == [bug, bug]
+    assert b.send("T").code == 0
+    assert b.bodies("T") == [b"", b"hello"]
 
 
 @pytest.mark.parametrize("bug", [False, True])

@@ -39,6 +39,21 @@ def test_leave_holes(bench: type[Bench], bug: bool) -> None:
 
 
 @pytest.mark.parametrize("bug", [False, True])
+def test_wrong_checksum(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("wrong-checksum", bug))
+    bodies = [b"%d" % number for number in range(11)]
+    for body in bodies:
+        b.send("T", body)
+    answer, at, records = b.pull("T").body, 0, []
+    while at < len(answer):
+        records.append(decode_record(answer, at, check_crc=False))
+        at += records[-1].size
+    assert [record.body for record in records] == bodies
+    differing = {record.queue_offset for record in records if record.crc != zlib.crc32(record.body) & 0x7FFFFFFF}
+    assert differing == ({0, 10} if bug else set())
+
+
+@pytest.mark.parametrize("bug", [False, True])
 def test_corrupt_recovered(bench: type[Bench], bug: bool) -> None:
     b = bench(planted=planted("corrupt-recovered", bug))
     bodies = [b"%d" % number for number in range(11)]

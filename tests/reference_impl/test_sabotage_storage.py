@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from reference_impl.commands import PROPERTIES_BYTES_MAX, SEND_V1_TO_V2, ResponseCode
 from reference_impl.disk import Disk, FaultyDisk
 from reference_impl.message import BatchItem, encode_batch
 from reference_impl.sabotage import ODDITIES, SABOTAGES
 from reference_impl.sabotage.base import Sabotage, Sleep
-from reference_impl.sabotage.storage import LAG_BYTES_MAX, REORDER_HOLD_MS, SLOW_SYNC_MS, TWICE_EVERY
+from reference_impl.sabotage.storage import LAG_BYTES_MAX, PROPERTIES_OF, REORDER_HOLD_MS, SLOW_SYNC_MS, TWICE_EVERY
 
 Bench = Any
 
@@ -243,3 +244,19 @@ def test_store_twice(bench: type[Bench], bug: bool) -> None:
     stored = b.bodies("T")
     assert sorted(set(stored)) == sorted(bodies)
     assert len(stored) - len(bodies) == (2 if bug else 0)
+
+
+@pytest.mark.parametrize("bug", [False, True])
+@pytest.mark.parametrize("code", [10, 310])
+def test_store_refused(bench: type[Bench], bug: bool, code: int) -> None:
+    b = bench(planted=planted("store-refused", bug))
+    name, properties = PROPERTIES_OF[code], {"KEYS": "k", "form": "x" * PROPERTIES_BYTES_MAX}
+    fields = b.send_fields("T", properties=properties)
+    if code == 10:
+        fields = {long: fields[short] for long, short in SEND_V1_TO_V2.items() if short in fields}
+    assert fields[name]
+    assert b.ask(code, fields, b"refused").code == ResponseCode.MESSAGE_ILLEGAL
+    assert b.send("T", b"taken").code == 0
+    assert b.bodies("T") == ([b"refused", b"taken"] if bug else [b"taken"])
+    assert b.ask(310, b.send_fields("T", d="many"), b"").code != 0, "other refusals stay"
+    assert len(b.bodies("T")) == (2 if bug else 1)

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.14", "3.13", "3.12")
 SIMULATIONS = ("tests/sim", "tests/reference_impl/test_node.py", "tests/mqcheck/rocketmq/test_in_simulation.py")
-SIMULATIONS_MIN = 185
+SIMULATIONS_MIN = 188
 EXTRAS = "kit,sim"
 
 
