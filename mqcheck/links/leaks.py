@@ -13,7 +13,7 @@ from typing import Final
 
 from mqcheck.links.address import as_kernel
 from mqcheck.links.frame_proxy import FrameProxy
-from mqcheck.links.sockets import SYN_SENT, Socket, owned
+from mqcheck.links.sockets import ESTABLISHED, SYN_SENT, Socket, owned
 
 CLIENT_MODULE: Final = b"mqcheck.workloads"
 """What client processes run (``python -m``)."""
@@ -38,12 +38,16 @@ class Guarded:
 def leaks(
     table: Iterable[Socket], owners: Mapping[int, int], guarded: Collection[Guarded]
 ) -> list[tuple[Guarded, Socket]]:
-    """Connections to guarded addresses that are no link's; `owners` has at least the proxies' sockets. Pure."""
+    """Connections to guarded addresses that are no link's; `owners` has at least the proxies' sockets. Pure.
+
+    Only those that have both ends: what another server has left half closed, whose port the guarded one was given
+    later, is no traffic.
+    """
     by_address = {each.address: each for each in guarded}
     found = []
     for each in table:
         server = by_address.get(each.remote)
-        if server is None or each.inode == 0 or not (each.open or each.state == SYN_SENT):
+        if server is None or each.inode == 0 or each.state not in (ESTABLISHED, SYN_SENT):
             continue
         owner = owners.get(each.inode)
         if server.only is not None and owner not in server.only:

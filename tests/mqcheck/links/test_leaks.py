@@ -18,7 +18,7 @@ BROKER = Guarded("broker-a (main)", "h:9", pids=frozenset({100}))
 NAMESERVER = Guarded("nameserver-1", "h:8", local=frozenset({"h:700"}))
 
 
-@pytest.mark.parametrize("state", [ESTABLISHED, SYN_SENT, CLOSE_WAIT])
+@pytest.mark.parametrize("state", [ESTABLISHED, SYN_SENT])
 def test_only_proxies_may_connect(state: int) -> None:
     table = [
         Socket("h:1", "h:9", state, 11, 0, 0),
@@ -35,6 +35,10 @@ def test_only_proxies_may_connect(state: int) -> None:
         ("broker-a (main)", "h:3"),
         ("nameserver-1", "h:701"),
     ]
+
+
+def test_what_an_earlier_server_left_half_closed_at_this_address_is_no_traffic() -> None:
+    assert leaks([Socket("h:2", "h:9", CLOSE_WAIT, 12, 0, 0)], {12: 101}, [BROKER, NAMESERVER]) == []
 
 
 def test_of_a_shared_server_only_our_own_processes_are_looked_at() -> None:

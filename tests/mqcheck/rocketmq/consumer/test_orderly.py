@@ -25,9 +25,10 @@ def test_orderly_keeps_order_through_suspends(lab: Any) -> None:
             assert [d.reconsume_times for d in seen.deliveries][:5] == [0, 0, 1, 2, 3]
             assert cluster.broker.asked(36) == []
             assert cluster.broker.locks == {}
-            locks = lab.rows("locks", kind="lock", topic="T")
-            assert locks
-            assert all(row["granted"] for row in locks)
+            # The last renewal may be under way as the client goes.
+            granted = [row["granted"] for row in lab.rows("locks", kind="lock", topic="T") if "granted" in row]
+            assert granted
+            assert all(granted)
             assert lab.rows("locks", kind="unlock", topic="T")
 
     asyncio.run(run())
