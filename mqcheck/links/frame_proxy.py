@@ -118,7 +118,9 @@ class FrameProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, port = host_and_port(self.upstream)
         try:
-            server = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS_MAX)
+            # Not wait_for: before Python 3.12 it forgets a cancellation that comes as the connection is made.
+            async with asyncio.timeout(CONNECT_SECONDS_MAX):
+                server = await asyncio.open_connection(host, port)
         except (OSError, TimeoutError):
             writer.transport.abort()
             return

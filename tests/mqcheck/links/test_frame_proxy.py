@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -246,6 +247,31 @@ def test_stopping_ends_connections_by_us(until: Any) -> None:
                 assert await asyncio.wait_for(reader.read(), 5) == b""
             except ConnectionError:
                 pass
+
+    run(test())
+
+
+def test_stopping_ends_a_connection_that_is_just_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        proxy = FrameProxy("127.0.0.1:9", to_peer=to_peer, to_server=to_server)
+        stopping: list[asyncio.Task[None]] = []
+        made, end = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=made)
+
+        async def connect(*_: object) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: stopping.append(loop.create_task(proxy.stop())))
+            return reader, writer
+
+        address, really_connect = await proxy.start(), asyncio.open_connection
+        monkeypatch.setattr(asyncio, "open_connection", connect)
+        _, peer = await really_connect(*address.split(":"))
+        while not stopping:
+            await asyncio.sleep(0.001)
+        await asyncio.wait_for(stopping[0], 5)
+        for each in (writer, peer):
+            each.transport.abort()
+        end.close()
 
     run(test())
 
