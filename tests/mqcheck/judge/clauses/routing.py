@@ -95,6 +95,8 @@ accused("ns-no-early-expire", "a paused broker", fault("pause", 5_400, 5_900, no
 accused("ns-no-early-expire", "a slow link", fault("latency", 5_400, 5_900, link="broker-b->nameserver-1"))
 accused("ns-no-early-expire", "a broker killed later", fault("kill", 5_900, 6_000, node="broker-b"))
 accused("ns-no-early-expire", "a broker killed before", fault("kill", 1_000, 1_100, node="broker-b"))
+for guarantee in ("ns-register-visible", "ns-no-early-expire"):
+    excused(guarantee, "a broker whose power was cut long before", fault("power-cut", 1_000, 1_100, node="broker-b"))
 
 excused("ns-expire", "from broker to nameserver", change("faults", link=CUT, to={"direction": "down"}))
 excused("ns-expire", "effect of the fault was measured", change("faults", link=CUT, to={"confirmed": False}))
