@@ -121,7 +121,8 @@ def narrow(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     filters = {(table, "") for table in ("locks", "replies", "sends", "faults")}
     filters |= {("sends", "(mode = 'async')"), ("faults", "(kind = 'pause')")}
     wanted = [frozenset([frozenset([each])]) for each in filters]
-    return narrowed(query, 0, unmatched(connection, wanted))
+    # The last is what a column of the outer query would be taken for, were it not left out.
+    return narrowed(query, 0, unmatched(connection, wanted) | {("faults", "(mode = 'sync')")})
 
 
 @pytest.mark.parametrize("query", NARROWED)
