@@ -1,4 +1,4 @@
-"""The command line: ``python -m reference_impl namesrv|broker|all [-c FILE] [-p key=value …]``.
+"""The command line: ``python -m reference_impl namesrv|broker|all|fork-server [-c FILE] [-p key=value …]``.
 
 Holds arguments, files, signals and the real resources (sockets, disk, clock, threads); everything else is a
 node's. Prints one JSON line when ready; notes and errors go to stderr. SIGTERM or SIGINT stops cleanly:
@@ -39,7 +39,11 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m reference_impl", description="A NameServer and broker of RocketMQ 4.9."
     )
-    parser.add_argument("role", choices=("namesrv", "broker", "all"), help="what runs in this process")
+    parser.add_argument(
+        "role",
+        choices=("namesrv", "broker", "all", "fork-server"),
+        help="what runs in this process; fork-server: starts others quickly, as it is told through --control",
+    )
     parser.add_argument("-c", metavar="FILE", action="append", default=[], help="properties file; later ones win")
     parser.add_argument("-p", metavar="KEY=VALUE", action="append", default=[], help="a property; wins over files")
     parser.add_argument("--sabotage", metavar="NAME", help="plant a bug: breaks one promise")
@@ -213,9 +217,22 @@ async def _run(arguments: argparse.Namespace) -> None:
         await process.stop()
 
 
+def _fork_nodes(control: int | None) -> int:
+    """Be a fork server, and then, in each process that it forks, the node that was asked for."""
+    from reference_impl.fork_server import serve
+
+    if control is None:
+        _log("fork-server is told what to start through an inherited socket: give its number with --control")
+        return 2
+    node = serve(control)
+    return 0 if node is None else main(node)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until stopped; gives the exit status: 0 clean stop, 1 disk or socket failed, 2 unusable setting."""
     arguments = _arguments(sys.argv[1:] if argv is None else argv)
+    if arguments.role == "fork-server":
+        return _fork_nodes(arguments.control)
     try:
         asyncio.run(_run(arguments))
     except ReferenceError_ as error:

@@ -23,7 +23,7 @@ from mqcheck.targets.faketime import missing_clock
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.placeholders import fill
 from mqcheck.targets.ports import HA_DISTANCE, HeldPorts
-from mqcheck.targets.processes import NodeProcess, WatchedProcess
+from mqcheck.targets.processes import NodeProcess, WatchedProcess, executed
 from mqcheck.targets.ready import ask, lists
 
 ASK_SECONDS_MAX: Final = 1.0
@@ -234,13 +234,11 @@ class DescribedNode(ProcessNode):
         self._keep_configuration(command, environment, files)
         try:
             return WatchedProcess(
-                command,
+                executed(command, self._guard, cwd=self._folder, environment=self._with_clock(environment)),
                 log=log,
                 guard=self._guard,
                 on_line=lambda line: None,
                 on_end=on_end,
-                cwd=self._folder,
-                environment=self._with_clock(environment),
             )
         except OSError as error:
             raise RefusedError(

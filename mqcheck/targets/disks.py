@@ -19,7 +19,7 @@ from mqcheck.disks.model import Model
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard, unmount
 from mqcheck.targets.control import ControlChannel
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import WatchedProcess, executed
 
 MOUNT_SECONDS_MAX: Final = 20.0
 """How long a mount may take; a tenth of a second is usual. Ours."""
@@ -70,13 +70,11 @@ class NodeDisk:
         command += [str(self._root), str(self.point), self._model, self._prefix, "--control", str(control.their_fd)]
         self._guard.mount(self.point)
         process = self._process = WatchedProcess(
-            command,
+            executed(command, self._guard, pass_fds=(control.their_fd,), cwd=ROOT),
             log=self._log,
             guard=self._guard,
             on_line=lambda line: None if ready.done() else ready.set_result(line),
             on_end=lambda code: None if ready.done() else ready.set_result(b""),
-            pass_fds=(control.their_fd,),
-            cwd=ROOT,
         )
         control.started()
         try:

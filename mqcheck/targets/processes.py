@@ -75,6 +75,49 @@ class NodeProcess(Protocol):
         ...
 
 
+class Child(Protocol):
+    """A process that was just started, the leader of a group of its own: what `subprocess.Popen` has of it."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    """Its standard input, where that is a pipe."""
+    stdout: IO[bytes] | None
+    """Its standard output."""
+
+    def wait(self) -> int:
+        """Its exit status once it has ended, negative for a signal. Blocks."""
+        ...
+
+
+def executed(
+    command: Sequence[str],
+    guard: Guard,
+    *,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    pass_fds: Sequence[int] = (),
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Callable[[IO[bytes]], Child]:
+    """How a program is started for a `WatchedProcess`: raises OSError when it cannot be run.
+
+    `environment` is added to the runner's own.
+    """
+
+    def start(log: IO[bytes]) -> Child:
+        return subprocess.Popen(
+            list(command),
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            process_group=0,
+            pass_fds=tuple(pass_fds),
+            env={**guard.environment(), **(environment or {})},
+            cwd=cwd,
+        )
+
+    return start
+
+
 class WatchedProcess:
     """A child with its own process group, no terminal, and stdout read line by line in a thread of its own.
 
@@ -85,20 +128,16 @@ class WatchedProcess:
 
     def __init__(
         self,
-        command: Sequence[str],
+        start: Callable[[IO[bytes]], Child],
         *,
         log: Path,
         guard: Guard,
         on_line: Callable[[bytes], None],
         on_end: Callable[[int], None],
-        stdin: IO[bytes] | int = subprocess.DEVNULL,
-        pass_fds: Sequence[int] = (),
-        cwd: Path | None = None,
-        environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it. `on_line` gets each line of stdout and `on_end` the exit status, both in the loop's own turn.
+        """Start it: `start`, as `executed` gives it, gets the log. Raises what that raises.
 
-        `environment` is added to the runner's own. Raises OSError when the program cannot be run.
+        `on_line` gets each line of stdout and `on_end` the exit status, both in the loop's own turn.
         """
         self._loop = asyncio.get_running_loop()
         self._on_line = on_line
@@ -110,17 +149,8 @@ class WatchedProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._log = log.open("ab", buffering=0)
         try:
-            self._process = subprocess.Popen(
-                list(command),
-                stdin=stdin,
-                stdout=subprocess.PIPE,
-                stderr=self._log,
-                process_group=0,
-                pass_fds=tuple(pass_fds),
-                env={**guard.environment(), **(environment or {})},
-                cwd=cwd,
-            )
-        except OSError:
+            self._process = start(self._log)
+        except BaseException:
             self._log.close()
             raise
         guard.process(self._process.pid)

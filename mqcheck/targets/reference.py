@@ -1,8 +1,8 @@
 """The default target: ``python -m reference_impl …`` processes on this host.
 
 Each node is a process in a group of its own, guarded, with its stdout and stderr in the scenario's `logs/` and a
-control channel. Its ports are held for it, so that every life has the same address. The reference is never imported:
-it is started as any other broker would be.
+control channel. Its ports are held for it, so that every life has the same address. The reference is never imported
+here: its fork server starts the nodes, so that they need not import everything anew.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import importlib.metadata
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -25,9 +26,10 @@ from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Settin
 from mqcheck.targets.control import ControlChannel
 from mqcheck.targets.disks import NodeDisk
 from mqcheck.targets.faketime import missing_clock
+from mqcheck.targets.forks import ForkServer
 from mqcheck.targets.lives import ProcessCluster, ProcessNode
 from mqcheck.targets.ports import HeldPorts
-from mqcheck.targets.processes import NodeProcess, WatchedProcess
+from mqcheck.targets.processes import Child, NodeProcess, WatchedProcess, executed
 
 READY_SECONDS_MAX: Final = 30.0
 """How long a node may take until its ready line; a second is usual. Ours."""
@@ -37,6 +39,9 @@ CONTROL_SECONDS_MAX: Final = 5.0
 
 UNUSABLE_SETTING: Final = 2
 """Exit status by which the reference says that it cannot use what it was started with."""
+
+REFERENCE: Final = (sys.executable, "-m", "reference_impl")
+"""The program."""
 
 LOG_FOLDER: Final = "commitlog"
 """Of a broker's store."""
@@ -50,6 +55,10 @@ class ReferenceTarget:
 
     name = "reference"
     at_once: int | None = None
+
+    def __init__(self) -> None:
+        self._forks: ForkServer | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def capabilities(self) -> frozenset[str]:
@@ -83,7 +92,7 @@ class ReferenceTarget:
 
     async def open(self, deployment: Deployment, opening: Opening) -> ReferenceCluster:
         """Start NameServers, then brokers, each kind at once; raises NodeError, nothing left behind."""
-        cluster = ReferenceCluster(opening, self.version, self.name)
+        cluster = ReferenceCluster(opening, self.version, self.name, self._fork_server)
         try:
             await cluster.start(deployment)
         except BaseException:
@@ -93,13 +102,35 @@ class ReferenceTarget:
 
     async def finish(self) -> None:
         """See `Target`: every cluster has ended with its scenario."""
+        if self._forks is not None:
+            await asyncio.to_thread(self._forks.close)
+            self._forks = None
+
+    async def _fork_server(self, guard: Guard) -> ForkServer:
+        """The one that all clusters share, until it ends."""
+        async with self._starting:
+            if self._forks is None or self._forks.ended:
+                self._forks = await asyncio.to_thread(ForkServer, guard, REFERENCE, ROOT)
+            return self._forks
 
 
 class ReferenceCluster(ProcessCluster):
     """The nodes of one scenario."""
 
+    def __init__(
+        self, opening: Opening, version: str, target: str, fork_server: Callable[[Guard], Awaitable[ForkServer]]
+    ) -> None:
+        super().__init__(opening, version, target)
+        self._fork_server = fork_server
+        self._forks: ForkServer
+
+    async def start(self, deployment: Deployment) -> None:
+        """See `ProcessCluster`."""
+        self._forks = await self._fork_server(self._guard)
+        await super().start(deployment)
+
     def _nameserver(self, name: str, settings: Mapping[str, Setting]) -> ReferenceNode:
-        return ReferenceNode(self._opening, self._guard, name, "nameserver", settings)
+        return ReferenceNode(self._opening, self._guard, self._forks, name, "nameserver", settings)
 
     def _broker(
         self, name: str, broker: tuple[str, int], settings: Mapping[str, Setting], nameservers: Sequence[str]
@@ -111,7 +142,7 @@ class ReferenceCluster(ProcessCluster):
             "namesrvAddr": ";".join(nameservers),
             "storePathRootDir": str(self._stores / name),
         }
-        return ReferenceNode(self._opening, self._guard, name, "broker", told, broker)
+        return ReferenceNode(self._opening, self._guard, self._forks, name, "broker", told, broker)
 
 
 class ReferenceNode(ProcessNode):
@@ -123,12 +154,14 @@ class ReferenceNode(ProcessNode):
         self,
         opening: Opening,
         guard: Guard,
+        forks: ForkServer,
         name: str,
         role: Role,
         settings: Mapping[str, Setting],
         broker: tuple[str, int] | None = None,
     ) -> None:
         super().__init__(opening, guard, name, role, broker)
+        self._forks = forks
         self._wanted = dict(settings)
         if opening.disk is not None and opening.disk.by == "fuse" and broker is not None:
             folder = Path(str(settings["storePathRootDir"]))
@@ -185,23 +218,19 @@ class ReferenceNode(ProcessNode):
         control = self._control = ControlChannel()
         command = self._command(control)
         self._keep_configuration(command, {}, {})
-        process = WatchedProcess(
-            command,
-            log=log,
-            guard=self._guard,
-            on_line=self._heard,
-            on_end=on_end,
-            pass_fds=(control.their_fd,),
-            cwd=ROOT,
-            environment=self._with_clock({}),
-        )
+        fds = (control.their_fd,)
+        start: Callable[[IO[bytes]], Child] = partial(self._forks.start, command[len(REFERENCE) :], pass_fds=fds)
+        if environment := self._with_clock({}):
+            # A clock of its own is loaded with the program.
+            start = executed(command, self._guard, pass_fds=fds, cwd=ROOT, environment=environment)
+        process = WatchedProcess(start, log=log, guard=self._guard, on_line=self._heard, on_end=on_end)
         control.started()
         return process
 
     def _command(self, control: ControlChannel) -> list[str]:
         opening = self._opening
         properties: dict[str, Setting] = {**self._wanted, "listenPort": self._ports.port}
-        command = [sys.executable, "-m", "reference_impl", "namesrv" if self.role == "nameserver" else "broker"]
+        command = [*REFERENCE, "namesrv" if self.role == "nameserver" else "broker"]
         for key, value in properties.items():
             command += ["-p", f"{key}={setting_text(value)}"]
         for option, name in (("--sabotage", opening.sabotage), ("--odd", opening.odd)):

@@ -19,7 +19,7 @@ import msgspec
 from mqcheck.errors import NodeError
 from mqcheck.guard import Guard
 from mqcheck.scenarios.base import World
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import WatchedProcess, executed
 from mqcheck.workloads.client_plan import ClientOrder, ClientPlan
 
 READY_SECONDS_MAX: Final = 30.0
@@ -99,13 +99,11 @@ class ClientProcess:
         order = await self._order()
         self._ready = asyncio.get_running_loop().create_future()
         process = self._process = WatchedProcess(
-            [sys.executable, "-m", "mqcheck.workloads"],
+            executed([sys.executable, "-m", "mqcheck.workloads"], self._guard, stdin=subprocess.PIPE, cwd=ROOT),
             log=Path(order.events).parent / "logs" / f"{self.name}.{self.life}.log",
             guard=self._guard,
             on_line=self._heard,
             on_end=self._ended,
-            stdin=subprocess.PIPE,
-            cwd=ROOT,
         )
         assert process.stdin is not None  # noqa: S101 - asked for above
         process.stdin.write(msgspec.json.encode(order) + b"\n")

@@ -13,7 +13,7 @@ from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
 from mqcheck.targets.lives import ProcessNode, broker_node_name, broker_settings
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import WatchedProcess, executed
 
 
 class Stubborn(ProcessNode):
@@ -23,7 +23,8 @@ class Stubborn(ProcessNode):
     stop_seconds = 0.2
 
     def _spawn(self, log: Path, on_end: Any) -> WatchedProcess:
-        return WatchedProcess(self.command, log=log, guard=self._guard, on_line=lambda line: None, on_end=on_end)
+        start = executed(self.command, self._guard)
+        return WatchedProcess(start, log=log, guard=self._guard, on_line=lambda line: None, on_end=on_end)
 
     async def _wait_ready(self, process: WatchedProcess) -> str | None:
         return "1.0"

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from mqcheck.guard import Guard, group_states, process_state, start_time
-from mqcheck.targets.processes import WatchedProcess
+from mqcheck.targets.processes import WatchedProcess, executed
 
 TALKER = "import sys, time; print('one', flush=True); print('two', flush=True); sys.stderr.write('oops'); {}"
 
 
 def start(tmp_path: Path, guard: Guard, then: str, lines: list[bytes], ends: list[int]) -> WatchedProcess:
     return WatchedProcess(
-        [sys.executable, "-c", TALKER.format(then)],
+        executed([sys.executable, "-c", TALKER.format(then)], guard),
         log=tmp_path / "logs" / "talker.log",
         guard=guard,
         on_line=lines.append,
@@ -66,7 +66,7 @@ def test_it_lives_as_long_as_anything_in_its_group(tmp_path: Path, guard: Guard)
 
     async def go() -> None:
         process = WatchedProcess(
-            ["sh", "-c", "sleep 60 >/dev/null 2>&1 & exit 5"],
+            executed(["sh", "-c", "sleep 60 >/dev/null 2>&1 & exit 5"], guard),
             log=tmp_path / "group.log",
             guard=guard,
             on_line=lambda line: None,
@@ -89,9 +89,10 @@ def test_a_program_that_is_not_there_is_told_and_its_environment_is_its_own(tmp_
         lines: list[bytes] = []
         more: dict[str, Any] = {"log": tmp_path / "env.log", "guard": guard, "on_end": lambda code: None}
         with pytest.raises(FileNotFoundError):
-            WatchedProcess(["no-such-program"], on_line=lines.append, **more)
+            WatchedProcess(executed(["no-such-program"], guard), on_line=lines.append, **more)
         told = {"TOLD": "this"}
-        process = WatchedProcess(["sh", "-c", "echo $TOLD"], on_line=lines.append, environment=told, **more)
+        start = executed(["sh", "-c", "echo $TOLD"], guard, environment=told)
+        process = WatchedProcess(start, on_line=lines.append, **more)
         assert await process.wait(20)
         return lines
 

@@ -7,7 +7,7 @@ import json
 import os
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,13 @@ from mqcheck.targets.reference import ReferenceCluster, ReferenceNode, Reference
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 ONE = Deployment(brokers=(BrokerSpec("broker-a", {"syncFlushTimeout": 800}),))
+
+
+@pytest.fixture
+def target() -> Iterator[ReferenceTarget]:
+    reference = ReferenceTarget()
+    yield reference
+    asyncio.run(reference.finish())
 
 
 def rows(opening: Opening, table: str) -> list[dict[str, Any]]:
@@ -44,9 +51,9 @@ async def until(condition: Callable[[], bool]) -> None:
         await asyncio.sleep(0.001)
 
 
-def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening) -> None:
+def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening, target: ReferenceTarget) -> None:
     async def go() -> None:
-        cluster = await ReferenceTarget().open(ONE, opening)
+        cluster = await target.open(ONE, opening)
         broker = node(cluster, "broker-a")
         address = broker.address
         assert [found.name for found in cluster.nameservers()] == ["nameserver-1"]
@@ -84,9 +91,9 @@ def test_nodes_live_die_and_come_back_at_the_same_address(opening: Opening) -> N
     assert "-p flushDiskType=SYNC_FLUSH" in command
 
 
-def test_an_end_that_nobody_asked_for_is_a_crash(opening: Opening) -> None:
+def test_an_end_that_nobody_asked_for_is_a_crash(opening: Opening, target: ReferenceTarget) -> None:
     async def go() -> None:
-        cluster = await ReferenceTarget().open(ONE, opening)
+        cluster = await target.open(ONE, opening)
         nameserver = node(cluster, "nameserver-1")
         assert nameserver.pid is not None
         os.kill(nameserver.pid, signal.SIGKILL)
@@ -99,9 +106,9 @@ def test_an_end_that_nobody_asked_for_is_a_crash(opening: Opening) -> None:
     assert "ending" not in found
 
 
-def test_a_power_cut_takes_the_unsynced_and_the_broker_comes_back(opening: Opening) -> None:
+def test_a_power_cut_takes_the_unsynced_and_the_broker_comes_back(opening: Opening, target: ReferenceTarget) -> None:
     async def go() -> None:
-        cluster = await ReferenceTarget().open(ONE, opening)
+        cluster = await target.open(ONE, opening)
         broker = node(cluster, "broker-a")
         effect = await broker.power_cut(random.Random(1), torn=True)
         assert "unsynced_bytes_dropped" in effect
@@ -112,9 +119,9 @@ def test_a_power_cut_takes_the_unsynced_and_the_broker_comes_back(opening: Openi
     assert [row["how"] for row in rows(opening, "nodes") if row["role"] == "broker"] == ["power-cut", "stop"]
 
 
-def test_the_disk_is_told_through_the_control_channel(opening: Opening) -> None:
+def test_the_disk_is_told_through_the_control_channel(opening: Opening, target: ReferenceTarget) -> None:
     async def go() -> None:
-        cluster = await ReferenceTarget().open(ONE, opening)
+        cluster = await target.open(ONE, opening)
         await node(cluster, "broker-a").set_disk(fsync_delay_ms=5)
         await node(cluster, "broker-a").set_disk()
         with pytest.raises(FaultError, match="refused"):
@@ -124,21 +131,21 @@ def test_the_disk_is_told_through_the_control_channel(opening: Opening) -> None:
     asyncio.run(go())
 
 
-def test_a_refused_start_shows_the_log_and_leaves_nothing(opening: Opening) -> None:
+def test_a_refused_start_shows_the_log_and_leaves_nothing(opening: Opening, target: ReferenceTarget) -> None:
     bad = Deployment(brokers=(BrokerSpec("broker-a", {"flushDiskTyp": "SYNC_FLUSH"}),))
 
     async def go() -> None:
         with pytest.raises(RefusedError, match=r"(?s)broker-a ended with status 2 before it was ready.*flushDiskTyp"):
-            await ReferenceTarget().open(bad, opening)
+            await target.open(bad, opening)
 
     asyncio.run(go())
     assert all("ended" in row for row in rows(opening, "nodes"))
     assert not (opening.folder / "nodes").exists()
 
 
-def test_a_cancelled_start_leaves_nothing(opening: Opening, tmp_path: Path) -> None:
+def test_a_cancelled_start_leaves_nothing(opening: Opening, target: ReferenceTarget, tmp_path: Path) -> None:
     async def go() -> None:
-        opened = asyncio.create_task(ReferenceTarget().open(ONE, opening))
+        opened = asyncio.create_task(target.open(ONE, opening))
         await until(lambda: bool(rows(opening, "nodes")))
         opened.cancel()
         with pytest.raises(asyncio.CancelledError):
