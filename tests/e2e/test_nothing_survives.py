@@ -66,7 +66,7 @@ class Theatre:
         return [toxic["type"] for proxy in self.proxies().values() for toxic in proxy["toxics"]]
 
     def started(self) -> list[str]:
-        """Nodes and clients that live."""
+        """Nodes, what forks them, and clients that live."""
         wanted = f"{MARK_VARIABLE}={self.mark}".encode()
         found = []
         for entry in Path("/proc").glob("[0-9]*"):
@@ -80,8 +80,14 @@ class Theatre:
     def play(self, act: Callable[[World], Any]) -> dict[str, Any]:
         """A scenario to its end; its plan."""
         scenario = Scenario(name="tried", summary="Catches what is left behind.", aims=("con-alo",), run=act)
-        coroutine = run_scenario(scenario, ReferenceTarget(), QUICK, 7, self.folder, run="r", stage=self.stage)
-        asyncio.run(coroutine)
+        target = ReferenceTarget()
+
+        async def whole() -> None:
+            await run_scenario(scenario, target, QUICK, 7, self.folder, run="r", stage=self.stage)
+            assert ["fork-server" in command for command in self.started()] == [True]
+            await target.finish()
+
+        asyncio.run(whole())
         plan: dict[str, Any] = json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
         return plan
 
@@ -95,7 +101,7 @@ class Theatre:
         await world.faults.inject(Blackhole("broker-a->nameserver-*", "up"))
         await world.faults.inject(Pause("nameserver-1"))
         assert sorted(set(await asyncio.to_thread(self.toxics))) == ["bandwidth", "latency"]
-        assert len(self.started()) == 2
+        assert len(self.started()) == 3
 
     def assert_empty(self) -> None:
         assert self.proxies() == {}
@@ -186,7 +192,9 @@ def test_after_a_blow(
             f"the fault of {scenario}",
         )
     before = run.watch()
-    assert sum("reference_impl" in command for command in before.values()) == 6
+    # Nodes of the reference are forked by one process more.
+    nodes = sum("reference_impl" in command for command in before.values())
+    assert nodes - any("fork-server" in command for command in before.values()) == 6
     assert any("toxiproxy" in command for command in before.values())
     assert len(run.sockets) > 6
     assert list(run.folder.glob("history/*/nodes/*"))

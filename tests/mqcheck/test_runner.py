@@ -65,9 +65,11 @@ class Rig:
         self.mark = guard.environment()[MARK_VARIABLE]
 
     async def play(self, scenario: Scenario) -> None:
-        await run_scenario(
-            scenario, ReferenceTarget(), QUICK, 7, self.folder, run="r", stage=self.stage, replay="again"
-        )
+        target = ReferenceTarget()
+        try:
+            await run_scenario(scenario, target, QUICK, 7, self.folder, run="r", stage=self.stage, replay="again")
+        finally:
+            await target.finish()
 
     @property
     def plan(self) -> dict[str, Any]:

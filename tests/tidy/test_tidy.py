@@ -70,6 +70,7 @@ REFERENCE_ORDER = (
     "node",
     "control",
     "ports",
+    "fork_server",
     "command_line",
     "__main__",
 )
@@ -84,6 +85,7 @@ REFERENCE_SHELLS = {
     "reference_impl.server",
     "reference_impl.control",
     "reference_impl.ports",
+    "reference_impl.fork_server",
     "reference_impl.node",
     "reference_impl.command_line",
     "reference_impl.__main__",

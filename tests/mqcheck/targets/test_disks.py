@@ -124,6 +124,7 @@ def test_a_broker_on_it_lives_through_a_cut(opening: Opening, described: bool) -
         assert broker.life == 1
         await broker.set_disk()
         await cluster.close()
+        await target.finish()
         assert mounts(opening.folder) == []
 
     run(go)
