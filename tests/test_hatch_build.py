@@ -122,7 +122,7 @@ def test_built_once_static_stripped_licensed_and_tagged(go: Any, made: Any, hook
     assert data["tag"].startswith("py3-none-")
     (command, environ) = next(call for call in calls() if call[0][0] == "build")
     assert environ == {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    assert {"-trimpath", "-s -w -X github.com/Shopify/toxiproxy/v2.Version=2.5.0", "./cmd/server"} <= set(command)
+    assert {*hook.GO_FLAGS, f"-s -w -X {hook.MODULE}.Version={hook.VERSION}", "./cmd/server"} <= set(command)
     before = len(calls())
     editable = build(made, "editable")
     assert len(calls()) == before, "the second build takes what the first has made"

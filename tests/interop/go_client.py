@@ -34,7 +34,7 @@ def build() -> Path:
         executable = folder / "features"
         if not executable.exists():
             # Built as Toxiproxy is: most of the standard library is then compiled already.
-            command = ["go", "build", "-trimpath", "-o", str(executable), "."]
+            command = ["go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-o", str(executable), "."]
             environment = {**os.environ, "CGO_ENABLED": "0"}
             subprocess.run(command, cwd=SOURCES, env=environment, check=True, timeout=BUILD_S_MAX, capture_output=True)
     return executable
