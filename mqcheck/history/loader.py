@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -106,10 +106,14 @@ def load(folder: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def load_tables(folder: Path, into: duckdb.DuckDBPyConnection | None = None) -> duckdb.DuckDBPyConnection:
+def load_tables(
+    folder: Path, into: duckdb.DuckDBPyConnection | None = None, names: Collection[str] = tuple(TABLES)
+) -> duckdb.DuckDBPyConnection:
     """The recorded tables alone, without facts; see ``load``.
 
     ``into``: a connection whose database is empty; None: a new database in memory. Closed when loading fails.
+    ``names``: the tables to be made of events, beside those of the streams themselves; to make ``routes``, ``nodes``
+    and ``registrations`` must be there too.
     """
     paths = sorted((folder / "events").glob("*.jsonl"))
     if not paths and (folder / "tables").is_dir():
@@ -127,7 +131,7 @@ def load_tables(folder: Path, into: duckdb.DuckDBPyConnection | None = None) -> 
         _check_lives(streams)
         connection = into or _connect(sum(stream.lines for stream in streams))
         try:
-            _make_tables(connection, streams, routed)
+            _make_tables(connection, streams, routed, names)
         except duckdb.Error as error:
             connection.close()
             raise StreamError(_bad_line(paths) or f"{folder}: the tables cannot be made: {error}") from error
@@ -250,15 +254,18 @@ def _check_lives(streams: list[Stream]) -> None:
         raise StreamError("two processes recorded under one number: their ids collide; number a run's processes from 0")
 
 
-def _make_tables(connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed) -> None:
+def _make_tables(
+    connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed, names: Collection[str]
+) -> None:
     _make_clock_error(connection, streams, routed)
     columns = {column: column_type(column) for column in STREAM_COLUMNS}
     rows = [(stream.index, stream.shift_ns, *(getattr(stream, column) for column in columns)) for stream in streams]
     create_table(connection, "streams", {"s": "INTEGER", "shift_ns": "BIGINT", **columns}, rows)
     shifted = any(stream.shift_ns for stream in streams)
-    for table in TABLES.values():
-        _make_table(connection, table, routed, shifted=shifted)
-    _add_absent_routes(connection)
+    for name in names:
+        _make_table(connection, TABLES[name], routed, shifted=shifted)
+    if "routes" in names:
+        _add_absent_routes(connection)
 
 
 def _make_clock_error(connection: duckdb.DuckDBPyConnection, streams: list[Stream], routed: _Routed) -> None:

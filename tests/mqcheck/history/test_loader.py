@@ -213,6 +213,15 @@ def test_a_known_broker_that_an_answer_does_not_list_is_a_row(tmp_path: Path) ->
     assert rows(tmp_path, "SELECT listed FROM routes WHERE returned IS NULL") == [(None,)]
 
 
+def test_only_the_tables_asked_for_are_made(tmp_path: Path) -> None:
+    write(tmp_path, "kit.0", [header(), began(1, 10, message=5), began(2, 11, "attempts", message=5)])
+    connection = load_tables(tmp_path, names=["sends"])
+    made = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert made == {"streams", "clock_error", "sends"}
+    assert connection.execute("SELECT message FROM sends").fetchall() == [(5,)]
+    connection.close()
+
+
 def test_parquet_gives_the_same_tables_and_facts(tmp_path: Path) -> None:
     lines = [header(), began(1, 10, message=5, topic="t"), began(2, 11, "attempts", message=5, attempt=0)]
     write(tmp_path, "kit.0", [*lines, ended(2, 12, "attempts", outcome="ok"), ended(1, 13, outcome="ok")])
