@@ -42,7 +42,7 @@ def test_a_healthy_run_holds_everything(builder: ModuleType, specs: Specs, tmp_p
 def test_a_planted_defect_is_seen(builder: ModuleType, specs: Specs, tmp_path: Path, guarantee: str) -> None:
     history = builder.healthy()
     named = PLANTS[guarantee](history)
-    verdict = judged(history, specs, tmp_path, guarantee, whole=True)
+    verdict = judged(history, specs, tmp_path, guarantee)
     assert verdict.verdict == VIOLATED, verdict.reason
     assert verdict.evidence_total >= 1
     assert any(named.items() <= row.items() for row in verdict.evidence), verdict.evidence

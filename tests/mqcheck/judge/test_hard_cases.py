@@ -164,7 +164,7 @@ def test_a_kill_whose_healing_was_stamped_late_excuses_no_lost_route(
     (fault,) = history.find("faults", kind="kill", node="nameserver-2")
     fault.set(healed=17_400)
     for route in history.find("routes", lambda row: row.at == 21_300, nameserver="nameserver-2", broker="broker-a"):
-        history.rows.remove(route)
+        history.rows["routes"].remove(route)
     verdict = judged(history, specs, tmp_path, "ns-restart-heal")
     assert verdict.verdict == VIOLATED, verdict.reason
 

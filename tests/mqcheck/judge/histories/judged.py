@@ -2,83 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import duckdb
-import sqlglot
 from sqlglot import exp
 
-from histories.rows import Builder
+from histories.healthy import Healthy, healthy
+from histories.rows import Builder, Row
 from mqcheck.history.facts import STATEMENTS, make_facts
-from mqcheck.history.helpers import DIALECT, expanded_tree
-from mqcheck.history.loader import load_tables
-from mqcheck.history.tables import FACTS, TABLES
+from mqcheck.history.helpers import expanded_tree
+from mqcheck.history.loader import load, load_tables
+from mqcheck.history.tables import FACTS
 from mqcheck.judge.engine import judge_tables
 from mqcheck.judge.plan_file import read_plan
 from mqcheck.judge.verdicts import Verdict
 from mqcheck.specs import Guarantee, Specs
 
-KEPT = {"config", "faults", "nodes", "phases", "stalls"}
-"""Small tables that the judge itself asks."""
-SELECTED = "SELECT 1 FROM sends, subscriptions"
-"""What the one fact reads that is more than a statement."""
+FACT_QUERIES = {name: statement.partition(" AS\n")[2] for name, statement in STATEMENTS.items()}
+FACT_QUERIES["selected"] = "SELECT 1 FROM sends, subscriptions"
+"""What each fact is derived from; of the one that is more than a statement, only its tables."""
+ROUTES_OF = {"nodes", "registrations", "routes"}
+"""The loader makes rows of ``routes`` of these."""
 
 
-@cache
-def read_by(guarantee: Guarantee) -> frozenset[str]:
-    """The recorded tables and the facts that its queries read, themselves or through facts."""
-    texts = (f"SELECT {guarantee.applies}", guarantee.exercised, guarantee.violations, guarantee.inconclusive)
-    names: set[str] = set()
-    for text in texts:
-        if text:
-            names |= {table.name for table in expanded_tree(text).find_all(exp.Table)}
-    return _with_sources(frozenset(names)) | KEPT
-
-
-@cache
-def _with_sources(names: frozenset[str]) -> frozenset[str]:
-    found: set[str] = set()
-    for name in names:
-        if name in FACTS:
-            trees = sqlglot.parse_one(STATEMENTS.get(name, SELECTED), dialect=DIALECT).find_all(exp.Table)
-            found |= {name} | _with_sources(frozenset(tree.name for tree in trees if tree.name != name))
-        elif name in TABLES:
-            found.add(name)
-    return frozenset(found)
-
-
-def judged(history: Builder, specs: Specs, folder: Path, guarantee: str, *, whole: bool = False) -> Verdict:
-    """The verdict of one guarantee that is aimed at, over a history written to a folder and loaded from there.
-
-    Only what the guarantee's queries read is written and derived; ``whole``: everything, as evidence shows more.
-    """
+def judged(history: Builder, specs: Specs, folder: Path, guarantee: str) -> Verdict:
+    """The verdict of one guarantee that is aimed at, over a history written to a folder and loaded from there."""
     one = specs.get(guarantee)
-    read = read_by(one)
     history.aims = [guarantee]
-    history.rows = [row for row in history.rows if whole or row.table in read]
-    history.write(folder)
-    with database() as connection:
-        load_tables(folder, connection)
-        make_facts(connection, [name for name in FACTS if name in read])
+    with loaded(history, folder, facts_read(one)) as connection:
         (verdict,) = judge_tables(connection, read_plan(folder), Specs((one,), specs.folders))
     return verdict
 
 
 @contextmanager
-def database() -> Iterator[duckdb.DuckDBPyConnection]:
-    """An empty database within one that this process keeps: to make one anew takes longer than most judging."""
-    connection = _engine().cursor()
-    connection.execute("ATTACH ':memory:' AS history")
-    connection.execute("USE history")
-    yield connection
-    connection.execute("USE memory")
-    connection.execute("DETACH history")
-    connection.close()
+def loaded(history: Builder, folder: Path, facts: Collection[str] = FACTS) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables and facts of a history that differs little from the healthy run.
+
+    Only the tables that differ are written, loaded and derived from, into a database of the history's own; a name that
+    is not found there is looked up in the database of the healthy run. Of ``streams``, ``lines`` is what was written.
+    """
+    changed = changed_tables(history)
+    history.write(folder, changed)
+    connection = _healthy_database().cursor()
+    connection.execute("ATTACH ':memory:' AS own")
+    connection.execute("SET search_path = 'own,memory'")
+    try:
+        load_tables(folder, connection, changed)
+        differing = [fact for fact in FACTS if changed & reads(FACT_QUERIES[fact])]
+        make_facts(connection, [fact for fact in differing if fact in facts])
+        for fact in differing:
+            if fact not in facts:  # hides the healthy run's: a query that reads it fails
+                connection.execute(f"CREATE TABLE {fact} (not_made BOOLEAN)")
+        yield connection
+    finally:
+        connection.close()
+        _healthy_database().execute("DETACH own")
+
+
+def changed_tables(history: Builder) -> set[str]:
+    """The recorded tables that are not as in the healthy run."""
+    healthy_rows = _healthy_history().rows
+    changed = {table for table, rows in history.rows.items() if not _alike(rows, healthy_rows[table])}
+    return changed | {"routes"} if changed & ROUTES_OF else changed
+
+
+def _alike(rows: list[Row], others: list[Row]) -> bool:
+    """Rows that say the same, most of them because they are the same objects."""
+    pairs = zip(rows, others, strict=False)
+    return len(rows) == len(others) and all(one is two or one.content() == two.content() for one, two in pairs)
+
+
+def facts_read(guarantee: Guarantee) -> frozenset[str]:
+    """The facts that a guarantee's queries read, themselves or through facts."""
+    texts = (f"SELECT {guarantee.applies}", guarantee.exercised, guarantee.violations, guarantee.inconclusive)
+    texts += (guarantee.seen, guarantee.figures)
+    return frozenset(FACTS).intersection(chain.from_iterable(reads(text) for text in texts if text))
 
 
 @cache
-def _engine() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(":memory:", config={"threads": 1, "preserve_insertion_order": False})
+def reads(query: str) -> frozenset[str]:
+    """The recorded tables and the facts that a query reads, itself or through facts."""
+    found = {table.name for table in expanded_tree(query).find_all(exp.Table)}
+    return frozenset(found).union(*(reads(FACT_QUERIES[name]) for name in found if name in FACT_QUERIES))
+
+
+@cache
+def _healthy_history() -> Healthy:
+    return healthy()
+
+
+@cache
+def _healthy_database() -> duckdb.DuckDBPyConnection:
+    """The tables and facts of the healthy run, kept by this process with room for another database beside it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return load(_healthy_history().write(Path(folder)))

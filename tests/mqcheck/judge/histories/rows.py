@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from copy import copy
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Self
@@ -56,12 +57,16 @@ class Row:
     def get(self, name: str) -> Any:
         return self.end.get(name, self.columns.get(name))
 
+    def content(self) -> tuple[str, tuple[tuple[int, bytes], ...]]:
+        """Its process and its lines: all that a history says of it."""
+        return self.process, self.lines or tuple(_lines(self))
+
 
 class Builder:
     """Collects rows and writes them as streams."""
 
     def __init__(self) -> None:
-        self.rows: list[Row] = []
+        self.rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         self.next_op = 0
         self.aims: list[str] = []
         self.capabilities = ["latency", "partition", "kill", "stop", "pause", "power-cut"]
@@ -70,12 +75,13 @@ class Builder:
 
     def copy(self) -> Self:
         """The same rows, to be changed without changing these: `find` gives a history rows of its own."""
-        for row in self.rows:
+        for row in chain.from_iterable(self.rows.values()):
             row.lines = row.lines or tuple(_lines(row))
         made = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, list | dict):
                 setattr(made, name, copy(value))
+        made.rows = {table: copy(rows) for table, rows in self.rows.items()}
         return made
 
     def op(self) -> int:
@@ -84,14 +90,14 @@ class Builder:
 
     def point(self, table: str, at: float, **columns: Any) -> Row:
         row = Row(table, self.op(), at, None, columns)
-        self.rows.append(row)
+        self.rows[table].append(row)
         return row
 
     def span(
         self, table: str, at: float, until: float | None, end: dict[str, Any] | None = None, **columns: Any
     ) -> Row:
         row = Row(table, self.op(), at, until, columns, {"outcome": "ok", **(end or {})} if until is not None else {})
-        self.rows.append(row)
+        self.rows[table].append(row)
         return row
 
     def entry(self, table: str, **columns: Any) -> Row:
@@ -101,22 +107,23 @@ class Builder:
 
     def find(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> list[Row]:
         found = []
-        for place, row in enumerate(self.rows):
-            if row.table != table or any(row.get(name) != value for name, value in columns.items()):
+        rows = self.rows[table]
+        for place, row in enumerate(rows):
+            if any(row.get(name) != value for name, value in columns.items()):
                 continue
             if where is None or where(row):
                 if row.lines:
-                    self.rows[place] = row.own()
-                found.append(self.rows[place])
+                    rows[place] = row.own()
+                found.append(rows[place])
         return found
 
     def remove(self, table: str, where: Callable[[Row], bool] | None = None, **columns: Any) -> int:
         gone = {id(row) for row in self.find(table, where, **columns)}
-        self.rows = [row for row in self.rows if id(row) not in gone]
+        self.rows[table] = [row for row in self.rows[table] if id(row) not in gone]
         return len(gone)
 
-    def write(self, folder: Path) -> Path:
-        """Write plan.json and the streams; returns the folder."""
+    def write(self, folder: Path, tables: Collection[str] = TABLES) -> Path:
+        """Write plan.json and the streams, with the lines of some tables alone if need be; returns the folder."""
         events = folder / "events"
         events.mkdir(parents=True, exist_ok=True)
         plan = {
@@ -137,10 +144,14 @@ class Builder:
             "harness_error": self.harness_error,
         }
         (folder / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-        for number, process in enumerate(sorted({row.process for row in self.rows})):
-            lines = [line for row in self.rows if row.process == process for line in row.lines or _lines(row)]
-            lines.sort(key=itemgetter(0))
-            _write_stream(events / f"{process}.0.jsonl", process, number, lines)
+        began: dict[str, float] = {}
+        for row in chain.from_iterable(self.rows.values()):
+            began[row.process] = min(row.at, began.get(row.process, row.at))
+        lines: dict[str, list[tuple[int, bytes]]] = {process: [] for process in began}
+        for row in chain.from_iterable(self.rows[name] for name in tables):
+            lines[row.process] += row.lines or _lines(row)
+        for number, process in enumerate(sorted(began)):
+            _write_stream(events / f"{process}.0.jsonl", process, number, began[process], lines[process])
         return folder
 
 
@@ -161,8 +172,9 @@ def _line(data: dict[str, Any]) -> tuple[int, bytes]:
     return data["t"], msgspec.json.encode(data) + b"\n"
 
 
-def _write_stream(path: Path, process: str, number: int, lines: list[tuple[int, bytes]]) -> None:
-    first = lines[0][0] - 1 if lines else ns(0)
+def _write_stream(path: Path, process: str, number: int, began: float, lines: list[tuple[int, bytes]]) -> None:
+    lines.sort(key=itemgetter(0))
+    first = ns(began) - 1
     header = {"e": "streams", "t": first, "format": 1, "run": "r1", "process": process, "number": number, "life": 0}
     header |= {"pid": 1, "boot": "b", "wall_ns": 0}
     closing = {"e": "streams", "w": "e", "t": lines[-1][0] if lines else first, "lines": len(lines) + 2}
