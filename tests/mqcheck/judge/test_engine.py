@@ -7,11 +7,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import duckdb
 import pytest
 
 from mqcheck.errors import HistoryError
+from mqcheck.history.loader import load
 from mqcheck.judge import engine
-from mqcheck.judge.engine import judge_history
+from mqcheck.judge.engine import judge_history, judge_tables
+from mqcheck.judge.plan_file import read_plan
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, NOT_EXERCISED, VIOLATED, Verdict
 from mqcheck.specs import Guarantee, Specs
 
@@ -41,11 +44,19 @@ BASE = {
 ROWS = "SELECT s.message, s.broker, s.queue, s.invoked FROM sent s"
 
 
+LOADED: dict[Any, duckdb.DuckDBPyConnection] = {}
+"""Histories by what their rows say: most tests ask the same one."""
+
+
 def judge(history: Any, folder: Path, *, aimed: bool = True, **fields: Any) -> Verdict:
+    """The verdict of a guarantee of our own over a history, which is loaded once."""
     guarantee = Guarantee(**{**BASE, **fields})
     history.aims = [guarantee.id] if aimed else []
     history.write(folder)
-    (verdict,) = judge_history(folder, Specs((guarantee,), ()))
+    said = tuple(row.content() for rows in history.rows.values() for row in rows)
+    if said not in LOADED:
+        LOADED[said] = load(folder)
+    (verdict,) = judge_tables(LOADED[said], read_plan(folder), Specs((guarantee,), ()))
     return verdict
 
 
@@ -230,10 +241,11 @@ def test_a_large_history_is_judged_alike(
     history.aims = list(specs.ids())
     for delivery in history.find("deliveries")[:3]:
         delivery.set(body_digest=1)
-    history.write(tmp_path)
+    connection = load(history.write(tmp_path))
 
     def judged() -> list[dict[str, Any]]:
-        return [{**verdict.as_dict(), "judge_seconds": 0} for verdict in judge_history(tmp_path, specs)]
+        verdicts = judge_tables(connection, read_plan(tmp_path), specs)
+        return [{**verdict.as_dict(), "judge_seconds": 0} for verdict in verdicts]
 
     alone = judged()
     monkeypatch.setattr(engine, "TOGETHER_LINES_MIN", 0)
