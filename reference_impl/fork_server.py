@@ -56,6 +56,7 @@ def serve(descriptor: int) -> list[str] | None:
         while True:
             request, descriptors = _next_request(channel)
             if request is None:
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 return None
             # No end of a node may be told before its beginning.
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
@@ -66,6 +67,8 @@ def serve(descriptor: int) -> list[str] | None:
             else:
                 if pid == 0:
                     break
+                # Whoever hears of it may send signals to its group at once.
+                os.setpgid(pid, pid)
                 _say(channel, pid=pid)
             for each in descriptors:
                 os.close(each)
@@ -75,8 +78,7 @@ def serve(descriptor: int) -> list[str] | None:
 
 
 def _become_a_node(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
-    """In the child: a group of its own, the signals of a fresh process, its descriptors where it looks for them."""
-    os.setpgid(0, 0)
+    """In the child: the signals of a fresh process, and its descriptors where it looks for them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})

@@ -76,6 +76,14 @@ def test_nodes_are_processes_of_their_own_and_their_ends_are_told(server: Server
     assert server.hear() == {"pid": second, "status": -signal.SIGKILL}
 
 
+def test_a_node_has_its_group_as_soon_as_its_pid_is_told(server: Server) -> None:
+    for _ in range(30):
+        server.ask(NAMESRV, {})
+        pid = server.hear()["pid"]
+        os.killpg(pid, signal.SIGKILL)
+        assert server.hear() == {"pid": pid, "status": -signal.SIGKILL}
+
+
 def test_a_node_that_refuses_its_settings_says_so_where_it_was_told_to(server: Server) -> None:
     """Standard error goes to 2 although the number of its descriptor here is another node's number there."""
     errors, theirs = os.pipe()
