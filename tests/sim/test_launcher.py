@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 VERSIONS = ("3.14", "3.13", "3.12")
 SIMULATIONS = ("tests/sim", "tests/reference_impl/test_node.py", "tests/mqcheck/rocketmq/test_in_simulation.py")
 SIMULATIONS_MIN = 188
-EXTRAS = "kit,sim"
+EXTRAS = "sim"
 
 
 def candidates() -> Iterator[Path]:
