@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 CAUGHT = {
     "ack-before-sync": ("dur-ack-power-sf", "power-cut"),
     "ack-before-replicate": ("rep-sync-ack", "replication"),
@@ -66,3 +68,5 @@ are caught there by ``tox -e bugs``, and in the simulation always: a fraction of
 
 ALL = os.environ.get("MQCHECK_BUGS") == "all"
 LANE = "a whole lane: tox -e bugs, or MQCHECK_BUGS=all; always tried in the simulation"
+LATER = pytest.mark.skipif(not ALL, reason=LANE)
+"""For what is caught in another way too by every run of the tests."""

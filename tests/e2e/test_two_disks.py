@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from planted_bugs import LATER
 
 from mqcheck.disks.tools import missing_disk
 
@@ -46,8 +47,8 @@ def test_both_ways_give_the_same_verdicts(play: Callable[..., Any], healthy: Pat
     ("bug", "scenario", "guarantee"),
     [
         ("ack-before-sync", "power-cut", "dur-ack-power-sf"),
-        ("ack-failed-sync", "disk-error", "dur-ack-fsync-error"),
-        ("ack-refused-write", "disk-full", "dur-ack-disk-full"),
+        pytest.param("ack-failed-sync", "disk-error", "dur-ack-fsync-error", marks=LATER),
+        pytest.param("ack-refused-write", "disk-full", "dur-ack-disk-full", marks=LATER),
     ],
 )
 def test_a_planted_bug_is_caught_on_a_file_system_too(
