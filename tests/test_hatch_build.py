@@ -225,3 +225,10 @@ def test_the_projects_own_wheel_holds_server_licences_and_specs(
     assert {"mqcheck/_bin/LICENSE.toxiproxy", "mqcheck/_bin/LICENSE.toxiproxy-modules", "mqcheck/plugin.py"} <= names
     assert any(name.startswith("mqcheck/_specs/") and name.endswith(".toml") for name in names)
     assert not any(name.startswith(("tests/", "specs/")) for name in names)
+
+
+def test_what_is_compiled_ahead_is_compiled_alike(hook: ModuleType) -> None:
+    """Go keeps what it has compiled by the flags: others would make both waste."""
+    for file in (".ci/run", "tests/interop/go_client.py"):
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert all(flag in text for flag in hook.GO_FLAGS), file
