@@ -23,6 +23,7 @@ import gc
 import importlib
 import json
 import os
+import select
 import signal
 import socket
 from collections.abc import Sequence
@@ -33,6 +34,9 @@ REQUEST_BYTES_MAX: Final = 1 << 20
 
 DESCRIPTORS_MAX: Final = 16
 """Most descriptors of one request (ours)."""
+
+WAKE_BYTES_MAX: Final = 4096
+"""Signals of children that are taken together (ours)."""
 
 IMPORTED: Final = ("broker", "control", "disk", "nameserver", "store", "store.tables", "vip")
 """What nodes import as they start, beyond what the command line does."""
@@ -49,39 +53,56 @@ def serve(descriptor: int) -> list[str] | None:
     # What is there now stays in every node's memory as it is: no collector need touch it.
     gc.collect()
     gc.freeze()
-    with socket.socket(fileno=descriptor) as channel:
+    # A signal alone could come just before waiting begins, and would be seen after it: this wakes.
+    woken, wake = socket.socketpair()
+    with socket.socket(fileno=descriptor) as channel, woken, wake:
+        woken.setblocking(False)
+        wake.setblocking(False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, lambda *_: _reap(channel))
-        _say(channel, ready=True)
-        while True:
-            request, descriptors = _next_request(channel)
-            if request is None:
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                return None
-            # No end of a node may be told before its beginning.
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
-            try:
-                pid = os.fork()
-            except OSError as error:
-                _say(channel, error=str(error))
-            else:
-                if pid == 0:
-                    break
-                # Whoever hears of it may send signals to its group at once.
-                os.setpgid(pid, pid)
-                _say(channel, pid=pid)
-            for each in descriptors:
-                os.close(each)
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    _become_a_node(descriptors, request["descriptors"])
-    return [str(word) for word in request["arguments"]]
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        try:
+            _say(channel, ready=True)
+            request = _fork(channel, woken)
+        finally:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    if request is None:
+        return None
+    asked, descriptors = request
+    _become_a_node(descriptors, asked["descriptors"])
+    return [str(word) for word in asked["arguments"]]
+
+
+def _fork(channel: socket.socket, woken: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    """The server's loop; gives the request in each node, None in the server at its end."""
+    while True:
+        ready, _, _ = select.select([channel, woken], [], [])
+        if woken in ready:
+            woken.recv(WAKE_BYTES_MAX)
+            _reap(channel)
+        if channel not in ready:
+            continue
+        request, descriptors = _next_request(channel)
+        if request is None:
+            return None
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _say(channel, error=str(error))
+        else:
+            if pid == 0:
+                return request, descriptors
+            # Whoever hears of it may send signals to its group at once.
+            os.setpgid(pid, pid)
+            _say(channel, pid=pid)
+        for each in descriptors:
+            os.close(each)
 
 
 def _become_a_node(descriptors: Sequence[int], numbers: Sequence[int]) -> None:
     """In the child: the signals of a fresh process, and its descriptors where it looks for them."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     # First out of the way: one's number may be where another one is to go.
     above = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, max(numbers) + 1) for each in descriptors]
     for each in descriptors:

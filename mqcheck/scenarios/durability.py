@@ -65,7 +65,9 @@ async def _power_cut(world: World) -> None:
     async with traffic.load(topic, producers=2, rate_per_s=150, workers=4) as ledger:
         async with world.phase("load"):
             await traffic.flow(0, acked=ACKED_BEFORE_CUT)
-        await hurt(world, [PowerCut("broker-async"), PowerCut("broker-sync")], world.profile.load_ms / 4)
+        # With RocketMQ's own interval little is unflushed: what a torn write kept of it by luck could leave no control.
+        control = PowerCut("broker-async", torn=world.profile.name == "quick")
+        await hurt(world, [control, PowerCut("broker-sync")], world.profile.load_ms / 4)
         if _down(world):
             # One that does not start again is a matter of its own; nobody waits for what it had.
             ledger.acked.clear()

@@ -14,13 +14,18 @@ from mqcheck.workloads.traffic import Traffic
 SLAVE_LINK: Final = "broker-a-slave->broker-a"
 """What the slave fetches the log and the tables through."""
 
+SLAVE_TIMEOUT_MS: Final = 2_000
+"""How long a master waits for its slave: less than its producers wait, so that they are told. RocketMQ's own value is
+theirs, 3 s, and they would have given up just before."""
+
 SYNC_SPARE_MS: Final = 500
 """What copying the tables may take beyond its period. Ours."""
 
 
 def _deployment(profile: Profile) -> Deployment:
     quick: dict[str, Setting] = {"slaveTimeout": 400, "reference.slaveSyncMs": 500, "reference.haReconnectMs": 200}
-    settings: dict[str, Setting] = {"brokerRole": "SYNC_MASTER", **(quick if profile.name == "quick" else {})}
+    usual: dict[str, Setting] = {"slaveTimeout": SLAVE_TIMEOUT_MS}
+    settings: dict[str, Setting] = {"brokerRole": "SYNC_MASTER", **(quick if profile.name == "quick" else usual)}
     return Deployment(brokers=(BrokerSpec("broker-a", settings, slaves=1),))
 
 
