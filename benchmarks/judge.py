@@ -47,7 +47,7 @@ def write_history(folder: Path, operations: int) -> int:
     history = Big()
     history.aims = list(load_specs().ids())
     history.write(folder)
-    return len(history.rows)
+    return sum(len(rows) for rows in history.rows.values())
 
 
 def main() -> None:
