@@ -21,6 +21,7 @@ from typing import IO, Any, Final
 
 from mqcheck.errors import NodeError
 from mqcheck.guard import Guard
+from mqcheck.targets.processes import LOG_TAIL_BYTES
 
 READY_SECONDS_MAX: Final = 30.0
 """How long the server may take until it can fork; half a second is usual. Ours."""
@@ -30,9 +31,6 @@ START_SECONDS_MAX: Final = 10.0
 
 END_SECONDS_MAX: Final = 5.0
 """How long the server may take to end; milliseconds are usual. Ours."""
-
-LOG_TAIL_BYTES: Final = 2_000
-"""How much of what the server said an error message shows. Ours."""
 
 
 class ForkedProcess:
@@ -108,6 +106,8 @@ class ForkServer:
             process = answer.result(START_SECONDS_MAX)
         except (OSError, FutureTimeoutError) as error:
             os.close(output)
+            # What it answers later would be taken for the answer to the next request.
+            self._process.kill()
             raise NodeError(f"the reference's fork server does not fork ({error!r}): {self._said()}") from error
         except NodeError:
             os.close(output)

@@ -101,7 +101,7 @@ class ReferenceTarget:
         return cluster
 
     async def finish(self) -> None:
-        """See `Target`: every cluster has ended with its scenario."""
+        """See `Target`: every cluster has ended with its scenario; what started the nodes ends too."""
         if self._forks is not None:
             await asyncio.to_thread(self._forks.close)
             self._forks = None
@@ -109,7 +109,9 @@ class ReferenceTarget:
     async def _fork_server(self, guard: Guard) -> ForkServer:
         """The one that all clusters share, until it ends."""
         async with self._starting:
-            if self._forks is None or self._forks.ended:
+            if self._forks is not None and self._forks.ended:
+                await self.finish()
+            if self._forks is None:
                 self._forks = await asyncio.to_thread(ForkServer, guard, REFERENCE, ROOT)
             return self._forks
 

@@ -160,3 +160,15 @@ def _works_in(entry: Path, folder: Path) -> bool:
         return str(folder).encode() in (entry / "cmdline").read_bytes() and start_time(int(entry.name)) is not None
     except OSError:
         return False
+
+
+def test_a_fork_server_that_was_killed_is_replaced(opening: Opening, target: ReferenceTarget) -> None:
+    async def go() -> None:
+        first = await target._fork_server(opening.guard)
+        os.kill(first.pid, signal.SIGKILL)
+        await until(lambda: first.ended)
+        cluster = await target.open(ONE, opening)
+        assert (await target._fork_server(opening.guard)).pid != first.pid
+        await cluster.close()
+
+    asyncio.run(go())
