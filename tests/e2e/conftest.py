@@ -40,33 +40,14 @@ HEALTHY = tuple(sorted({*DISKS, *(CAUGHT[bug][1] for bug in (CAUGHT if ALL else 
 
 
 @dataclass
-class Run:
-    """One `pytest --mqcheck`, started in a session of its own as a shell starts it."""
+class Result:
+    """What one `pytest --mqcheck` has told and written."""
 
-    process: subprocess.Popen[str]
     folder: Path
     """Its report and histories."""
-    temporary: Path
-    """Its folder for temporary files."""
-    mark: str
     output: str = ""
-    sockets: set[str] = field(default_factory=set)
-    """Inodes of listening sockets that were seen to be its own."""
-
-    def finish(self) -> Run:
-        """Wait for its end."""
-        try:
-            self.output, _ = self.process.communicate(timeout=RUN_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.output, _ = self.process.communicate(timeout=GONE_SECONDS_MAX)
-            pytest.fail(f"the run did not end within {RUN_SECONDS_MAX} s:\n{self.output}")
-        return self
-
-    @property
-    def status(self) -> int:
-        """Its exit status."""
-        return self.process.returncode
+    status: int | None = None
+    """Its exit status; None: its end was not waited for."""
 
     @property
     def report(self) -> dict[str, Any]:
@@ -91,6 +72,29 @@ class Run:
                 if row["e"] == table:
                     found.setdefault(row["op"], {}).update(row)
         return list(found.values())
+
+
+@dataclass(kw_only=True)
+class Run(Result):
+    """One that was started in a session of its own, as a shell starts it."""
+
+    process: subprocess.Popen[str]
+    temporary: Path
+    """Its folder for temporary files."""
+    mark: str
+    sockets: set[str] = field(default_factory=set)
+    """Inodes of listening sockets that were seen to be its own."""
+
+    def finish(self) -> Run:
+        """Wait for its end."""
+        try:
+            self.output, _ = self.process.communicate(timeout=RUN_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.output, _ = self.process.communicate(timeout=GONE_SECONDS_MAX)
+            pytest.fail(f"the run did not end within {RUN_SECONDS_MAX} s:\n{self.output}")
+        self.status = self.process.returncode
+        return self
 
     def alive(self) -> dict[int, str]:
         """Command lines of live processes that carry the mark, by process id."""
@@ -186,7 +190,7 @@ def start_run(base: Path, *arguments: str, mqcheck: bool = True, tests: Path | N
         text=True,
         start_new_session=True,
     )
-    return Run(process, folder, temporary, mark)
+    return Run(folder, process=process, temporary=temporary, mark=mark)
 
 
 @pytest.fixture
@@ -221,15 +225,38 @@ def play(start: Start) -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def healthy(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The run folder of one run of `HEALTHY` on the reference as it is, shared by all workers."""
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Callable[..., Result]:
+    """Results of runs at which several tests look; each is made once, by the worker that needs it first."""
     home = tmp_path_factory.getbasetemp()
-    base = (home if worker_id == "master" else home.parent) / "healthy"
-    with (base.parent / "healthy.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not base.exists():
-            selection = [word for name in HEALTHY for word in ("--mqcheck-select", name)]
-            run = start_run(base, *selection).finish()
-            (base / "output").write_text(f"status {run.status}\n{run.output}", encoding="utf-8")
-            run.assert_nothing_left()
-    return base / "report"
+    home = home if worker_id == "master" else home.parent
+
+    def made(name: str, *arguments: str) -> Result:
+        base = home / f"shared-{name}"
+        told = base / "told"
+        with (home / f"{base.name}.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not told.exists():
+                run = start_run(base, *arguments).finish()
+                run.assert_nothing_left()
+                told.write_text(f"{run.status}\n{run.output}", encoding="utf-8")
+        status, _, output = told.read_text(encoding="utf-8").partition("\n")
+        return Result(base / "report", output, int(status))
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def healthy(shared: Callable[..., Result]) -> Path:
+    """The run folder of one run of `HEALTHY` on the reference as it is."""
+    return shared("healthy", *(word for name in HEALTHY for word in ("--mqcheck-select", name))).folder
+
+
+@pytest.fixture(scope="session")
+def broken(shared: Callable[..., Result]) -> Callable[[str], Result]:
+    """A run of the scenario that catches a planted bug, with that bug."""
+
+    def made(bug: str) -> Result:
+        _, scenario = CAUGHT[bug]
+        return shared(bug, "--mqcheck-select", scenario, "--mqcheck-sabotage", bug)
+
+    return made

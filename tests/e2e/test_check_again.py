@@ -31,7 +31,7 @@ def check(folder: Path) -> tuple[int, Any]:
     return done.returncode, without_times(json.loads(done.stdout))
 
 
-@pytest.mark.parametrize("scenario", ["steady", "broker-kill"])
+@pytest.mark.parametrize("scenario", ["steady", "rebalance"])
 def test_one_history_of_a_healthy_run(healthy: Path, scenario: str) -> None:
     _, again = check(healthy / "history" / scenario)
     stored = without_times(json.loads((healthy / "report.json").read_text(encoding="utf-8")))
@@ -40,8 +40,8 @@ def test_one_history_of_a_healthy_run(healthy: Path, scenario: str) -> None:
     assert again["run"] == stored["run"]
 
 
-def test_a_run_with_a_violation(play: Callable[..., Any]) -> None:
-    run = play("--mqcheck-select", "steady", "--mqcheck-sabotage", "corrupt-body", "--mqcheck-seed", "11")
+def test_a_run_with_a_violation(broken: Callable[[str], Any]) -> None:
+    run = broken("corrupt-body")
     status, again = check(run.folder)
     assert again == without_times(run.report)
     assert (status, run.status) == (1, 1)

@@ -44,11 +44,11 @@ def test_every_planted_bug_is_here() -> None:
 
 
 @pytest.mark.parametrize("bug", CAUGHT)
-def test_a_planted_bug_is_caught(bug: str, play: Callable[..., Any]) -> None:
+def test_a_planted_bug_is_caught(bug: str, broken: Callable[[str], Any]) -> None:
     if not ALL and bug not in OVER_SOCKETS:
         pytest.skip(LANE)
     guarantee, scenario = CAUGHT[bug]
-    run = play("--mqcheck-select", scenario, "--mqcheck-sabotage", bug)
+    run = broken(bug)
     assert run.report["run"]["sabotage"] == bug
     violated = run.verdicts("violated")
     assert (scenario, guarantee) in violated, run.output

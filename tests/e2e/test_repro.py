@@ -20,8 +20,8 @@ def repro(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_lost_message_its_acknowledgement_and_the_cut(play: Callable[..., Any], tmp_path: Path) -> None:
-    run = play("--mqcheck-select", "power-cut", "--mqcheck-sabotage", "ack-before-sync")
+def test_a_lost_message_its_acknowledgement_and_the_cut(broken: Callable[[str], Any], tmp_path: Path) -> None:
+    run = broken("ack-before-sync")
     out = tmp_path / "repro"
     done = repro(str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out))
     assert done.returncode == 0, done.stderr

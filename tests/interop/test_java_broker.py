@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from clients import WHOLE, WHOLE_REASON
 from java_broker import java_cluster, missing
 
 from reference_impl.frame import Command, FrameReader, encode
@@ -14,6 +15,7 @@ from reference_impl.frame import Command, FrameReader, encode
 pytestmark = [
     pytest.mark.interop,
     pytest.mark.slow,
+    pytest.mark.skipif(not WHOLE, reason=WHOLE_REASON),
     pytest.mark.skipif(missing("java", "mvn") is not None, reason=str(missing("java", "mvn"))),
 ]
 

@@ -6,12 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.mqcheck.warm_pytest import WarmPytest
 
 CONFTEST = """
 import asyncio, json, os, time
@@ -130,6 +132,7 @@ class Sandbox:
 
     folder: Path
     plugin: list[str]
+    warm: WarmPytest
 
     def world(self, **scenarios: Mapping[str, Any]) -> None:
         """Change scenarios, by name."""
@@ -152,15 +155,8 @@ class Sandbox:
         return [sys.executable, "-m", "pytest", *QUIET, *self.plugin, *arguments]
 
     def pytest(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run pytest to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=self.folder,
-            env=self.environment(**environment),
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
+        """Run pytest to its end, quiet about other plugins."""
+        return self.warm.run([*QUIET, *self.plugin, *arguments], self.folder, self.environment(**environment))
 
     def log(self, event: str) -> list[dict[str, Any]]:
         """What the make-believe kit noted of one kind of event."""
@@ -174,12 +170,20 @@ class Sandbox:
         return data
 
 
+@pytest.fixture(scope="session")
+def warm_pytest() -> Iterator[WarmPytest]:
+    """The process of which this worker's runs are forked."""
+    warm = WarmPytest()
+    yield warm
+    warm.close()
+
+
 @pytest.fixture
-def sandbox(tmp_path: Path) -> Sandbox:
+def sandbox(tmp_path: Path, warm_pytest: WarmPytest) -> Sandbox:
     """A folder with three scenarios and three guarantees, all held."""
     from mqcheck.commands import plugin_arguments
 
-    box = Sandbox(tmp_path, plugin_arguments())
+    box = Sandbox(tmp_path, plugin_arguments(), warm_pytest)
     box.world()
     box.write("conftest.py", CONFTEST)
     box.write("pytest.ini", "[pytest]\n")

@@ -27,6 +27,7 @@ SCAN_MS = 10_000
         "delay",
         "disk-error",
         "disk-full",
+        "orderly-rebalance",
         "protocol",
     ],
 )
