@@ -22,8 +22,8 @@ CHECKSUM_AT: Final = 8
 """Where a record has its body's checksum: behind its size and its magic number."""
 
 
-class _Reading(Passing):
-    """Looks at every record that is read."""
+class Reading(Passing):
+    """Looks at every record that is read; no bug itself."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
@@ -47,7 +47,7 @@ class _Reading(Passing):
         return replace(found, status=status, records=b"".join(kept), count=len(kept))
 
 
-class HideRecovered(_Reading):
+class HideRecovered(Reading):
     """Every tenth message that the log held at the start is left out of every answer; dur-power-readable must catch
     it.
     """
@@ -57,7 +57,7 @@ class HideRecovered(_Reading):
         return b"" if record.physical_offset < self.recovered and record.queue_offset % HIDE_EVERY == 0 else data
 
 
-class LeaveHoles(_Reading):
+class LeaveHoles(Reading):
     """Every tenth message of a queue is left out of every answer; sto-offset-dense must catch it."""
 
     def given(self, record: Record, data: bytes) -> bytes:
@@ -65,7 +65,7 @@ class LeaveHoles(_Reading):
         return b"" if of_user(record.topic) and record.queue_offset % HIDE_EVERY == 0 else data
 
 
-class CorruptRecovered(_Reading):
+class CorruptRecovered(Reading):
     """Gives every tenth message that the log held at the start with a body that its checksum does not fit;
     sto-recover-no-ghost must catch it.
     """
@@ -79,7 +79,7 @@ class CorruptRecovered(_Reading):
         return data[:at] + bytes((data[at] ^ 0x01,)) + data[at + 1 :]
 
 
-class WrongChecksum(_Reading):
+class WrongChecksum(Reading):
     """Gives every tenth message with a checksum that is not its body's; dur-crc-valid must catch it."""
 
     def given(self, record: Record, data: bytes) -> bytes:
@@ -89,7 +89,7 @@ class WrongChecksum(_Reading):
         return data[:CHECKSUM_AT] + bytes((data[CHECKSUM_AT] ^ 0x01,)) + data[CHECKSUM_AT + 1 :]
 
 
-class HideLate(_Reading):
+class HideLate(Reading):
     """Leaves out of every answer what was stored and answered FLUSH_DISK_TIMEOUT; dur-notok-stored must catch it."""
 
     def __init__(self, inner: Store) -> None:

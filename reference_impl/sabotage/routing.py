@@ -1,6 +1,6 @@
-"""Planted bugs of the NameServer: expiry and closes that are missed or come early, routes that are empty, brokers that
-are not taken back. One oddity:
-a closed broker listed a moment longer.
+"""Planted bugs of routing. The NameServer's: expiry and closes that are missed or come early, routes that are empty,
+brokers that are not taken back. A broker's: it leaves all NameServers for one. One oddity: a closed broker listed a
+moment longer.
 
 Each class says what it breaks and which guarantee must catch it.
 """
@@ -11,7 +11,7 @@ from collections import Counter
 from typing import Final
 
 from reference_impl.commands import RequestCode, ResponseCode
-from reference_impl.effects import Close, Effect
+from reference_impl.effects import Call, Close, Effect
 from reference_impl.errors import ReferenceBugError
 from reference_impl.frame import Command
 from reference_impl.sabotage.base import CoreSettings, PassingCore, Sabotage, around_core, success_instead_of
@@ -189,6 +189,30 @@ class ListLate(_Forgetting):
         return self.seen[broker] <= IGNORED
 
 
+class LeaveAll(PassingCore):
+    """A broker leaves every NameServer when one of them does not answer it; ns-isolated must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.registering: set[str] = set()
+        """Tokens of registrations without an answer."""
+
+    def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
+        """Remember registrations."""
+        del now_ms
+        calls = [effect for effect in effects if isinstance(effect, Call)]
+        self.registering |= {call.token for call in calls if call.command.code == RequestCode.REGISTER_BROKER}
+        return effects
+
+    def response(self, now_ms: int, token: str, command: Command | None) -> list[Effect]:
+        """No answer to a registration: unregister everywhere."""
+        effects = super().response(now_ms, token, command)
+        if command is None and token in self.registering:
+            effects += self.state.registrar.unregister()
+        self.registering.discard(token)
+        return effects
+
+
 SABOTAGES: Final = (
     Sabotage(
         "never-expire-brokers",
@@ -224,6 +248,12 @@ SABOTAGES: Final = (
         "ns-register-visible",
         role="namesrv",
         wrap_core=around_core(IgnoreReturningBrokers),
+    ),
+    Sabotage(
+        "leave-all",
+        "leaves every NameServer when one does not answer",
+        "ns-isolated",
+        wrap_core=around_core(LeaveAll),
     ),
     Sabotage(
         "empty-route",

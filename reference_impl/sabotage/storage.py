@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from reference_impl.commands import PROPERTY_TAGS, RETRY_PREFIX, SEND_V1_TO_V2, RequestCode, ResponseCode
 from reference_impl.disk import Disk, FaultyDisk, File
 from reference_impl.effects import Effect, Reply
+from reference_impl.errors import StoreDamagedError
 from reference_impl.frame import Command
 from reference_impl.message import Host, Message, decode_properties, encode_properties
 from reference_impl.sabotage.base import (
@@ -49,6 +50,8 @@ PROPERTIES_OF: Final = {
     int(RequestCode.SEND_MESSAGE_V2): SEND_V1_TO_V2["properties"],
 }
 """Which field of a send has the message's properties."""
+ALIVE: Final = "abort"
+"""The file that ``refuse-after-crash`` has while it lives; RocketMQ's own, which it only logs, has that name."""
 SLOW_SYNC_MS: Final = 40
 """How long ``slow-flush`` makes each sync wait: a slow disk, far from the flush's time-out."""
 
@@ -366,6 +369,23 @@ def _slow_flush(disk: Disk, sleep: Sleep) -> Disk:
     return slow
 
 
+class RefuseAfterCrash(PassingCore):
+    """Does not start where its last life was not ended in order; dur-power-start must catch it."""
+
+    def stop(self, now_ms: int) -> list[Effect]:
+        """An end in order."""
+        self.state.disk.remove(ALIVE)
+        return super().stop(now_ms)
+
+
+def _refusing(disk: Disk, sleep: Sleep) -> Disk:
+    del sleep
+    if disk.read_file(ALIVE) is not None:
+        raise StoreDamagedError(f"{ALIVE} is there: the last life was not ended in order")
+    disk.replace(ALIVE, b"1", durable=True)
+    return disk
+
+
 SABOTAGES: Final = (
     Sabotage(
         "store-refused",
@@ -439,6 +459,13 @@ SABOTAGES: Final = (
         "gives retry copies another tag",
         "con-retry-identity",
         wrap_store=around_store(CorruptRetryCopy),
+    ),
+    Sabotage(
+        "refuse-after-crash",
+        "does not start where its last life was not ended in order",
+        "dur-power-start",
+        wrap_disk=_refusing,
+        wrap_core=around_core(RefuseAfterCrash),
     ),
 )
 ODDITIES: Final = (

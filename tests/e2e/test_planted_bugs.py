@@ -20,6 +20,8 @@ WITHOUT_MESSAGES = {
     "ns-expire": ("nameserver", "broker", "silent_ms", "limit_ms"),
     "ns-no-early-expire": ("nameserver", "broker", "registered_ms_ago", "expiry_ms"),
     "ns-close": ("nameserver", "broker", "closed_for_ms"),
+    "ns-isolated": ("nameserver", "topic", "broker", "expected", "seen"),
+    "dur-power-start": ("node", "broker", "nth_life", "seen"),
     "ns-empty-17": ("nameserver", "topic", "expected", "seen"),
     "ord-queue-lock": ("broker", "queue", "owner", "granted_to"),
     "con-expire": ("consumer_group", "member", "expected", "seen"),

@@ -144,3 +144,19 @@ def test_list_late(bug: bool) -> None:
         assert server.listed() is not bug
     server.register(1)
     assert server.listed()
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_leave_all(bench: Any, bug: bool) -> None:
+    b = bench(planted=[SABOTAGES["leave-all"]] if bug else [])
+    b.answer_calls()
+    b.advance(PERIOD_MS)
+    (one, other), b.calls = b.calls, []
+    b.carry(b.core.response(b.now_ms, one.token, None))
+    assert [(call.address, call.command.code) for call in b.calls] == (
+        [(address, 104) for address in ("ns-1:9876", "ns-2:9876")] if bug else []
+    )
+    b.calls.clear()
+    b.carry(b.core.response(b.now_ms, other.token, other.command.reply(0, {})))
+    b.carry(b.core.response(b.now_ms, "unregister-0-0", None))
+    assert b.calls == []

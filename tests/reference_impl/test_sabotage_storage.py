@@ -9,6 +9,7 @@ import pytest
 
 from reference_impl.commands import PROPERTIES_BYTES_MAX, SEND_V1_TO_V2, ResponseCode
 from reference_impl.disk import Disk, FaultyDisk
+from reference_impl.errors import StoreDamagedError
 from reference_impl.message import BatchItem, encode_batch
 from reference_impl.sabotage import ODDITIES, SABOTAGES
 from reference_impl.sabotage.base import Sabotage, Sleep
@@ -260,3 +261,19 @@ def test_store_refused(bench: type[Bench], bug: bool, code: int) -> None:
     assert b.bodies("T") == ([b"refused", b"taken"] if bug else [b"taken"])
     assert b.ask(310, b.send_fields("T", d="many"), b"").code != 0, "other refusals stay"
     assert len(b.bodies("T")) == (2 if bug else 1)
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_refuse_after_crash(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("refuse-after-crash", bug))
+    b.send("T", b"first")
+    b.restart(clean=True)
+    b.restart(clean=True)
+    b.send("T", b"second")
+    b.flush()
+    if bug:
+        with pytest.raises(StoreDamagedError, match="not ended in order"):
+            b.restart(power=True)
+    else:
+        b.restart(power=True)
+        assert b.bodies("T") == [b"first", b"second"]
