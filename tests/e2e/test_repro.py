@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mqcheck.cli import main
+
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 
-def repro(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mqcheck", "repro", *words], capture_output=True, text=True, timeout=120
-    )
-
-
-def test_a_lost_message_its_acknowledgement_and_the_cut(broken: Callable[[str], Any], tmp_path: Path) -> None:
+def test_a_lost_message_its_acknowledgement_and_the_cut(
+    broken: Callable[[str], Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = broken("ack-before-sync")
     out = tmp_path / "repro"
-    done = repro(str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out))
-    assert done.returncode == 0, done.stderr
+    assert main(["repro", str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out)]) == 0
     operations = [json.loads(line) for line in (out / "operations.jsonl").read_text(encoding="utf-8").splitlines()]
     assert 5 <= len(operations) <= 20
     assert operations[0]["at_ms"] == 0
@@ -47,13 +42,12 @@ def test_a_lost_message_its_acknowledgement_and_the_cut(broken: Callable[[str], 
     assert "FROM survival" in (out / "query.sql").read_text(encoding="utf-8")
     assert json.loads((out / "evidence.json").read_text(encoding="utf-8"))["evidence"][0]["message"] == lost["message"]
 
-    again = repro(str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out))
-    assert again.returncode == 0, again.stderr
+    assert main(["repro", str(run.folder), "power-cut", "dur-ack-power-sf", "--out", str(out)]) == 0
     for words, told in (
         (("power-cut", "sto-fifo-queue"), "there is nothing to show"),
         (("power-cat", "dur-ack-power-sf"), "there are power-cut"),
         (("power-cut", "dur-ack-power"), "near: dur-ack-power-sf"),
     ):
-        wrong = repro(str(run.folder), *words, "--out", str(out))
-        assert wrong.returncode == 4, wrong.stderr
-        assert told in wrong.stderr
+        capsys.readouterr()
+        assert main(["repro", str(run.folder), *words, "--out", str(out)]) == 4
+        assert told in capsys.readouterr().err

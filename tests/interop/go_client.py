@@ -35,7 +35,7 @@ def build() -> Path:
         if not executable.exists():
             # Built as Toxiproxy is: most of the standard library is then compiled already.
             command = ["go", "build", "-trimpath", "-gcflags=all=-dwarf=false", "-o", str(executable), "."]
-            environment = {**os.environ, "CGO_ENABLED": "0"}
+            environment = {"GOGC": "800", **os.environ, "CGO_ENABLED": "0"}
             subprocess.run(command, cwd=SOURCES, env=environment, check=True, timeout=BUILD_S_MAX, capture_output=True)
     return executable
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from planted_bugs import CAUGHT, SIMULATED
 
-from mqcheck.profile import FULL
+from mqcheck.profile import FULL, QUICK
 
 EXPIRY_MS = 120_000
 SCAN_MS = 10_000
+SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
+"""One wrong message is enough."""
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,7 @@ def test_every_pair_aimed_at_is_held(name: str, play: Any) -> None:
 @pytest.mark.parametrize("bug", SIMULATED)
 def test_a_planted_bug_is_caught(bug: str, play: Any) -> None:
     guarantee, scenario = CAUGHT[bug]
-    judged = play(scenario, sabotage=bug)
+    judged = play(scenario, SHORT, sabotage=bug)
     assert judged.plan["harness_error"] is None
     verdict = judged.verdict(guarantee)
     assert verdict.verdict == "violated", verdict.reason

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clients import WHOLE, WHOLE_REASON
 
 from mqcheck.errors import MissingToolError, SettingsError
 from mqcheck.profile import FULL, QUICK, Profile, fitted
@@ -121,6 +122,7 @@ def test_the_descriptions_are_what_is_shipped() -> None:
 @pytest.mark.slow
 @pytest.mark.interop
 @pytest.mark.timeout(180)
+@pytest.mark.skipif(not WHOLE, reason=WHOLE_REASON)
 @pytest.mark.skipif(
     shutil.which("java") is None or shutil.which("mvn") is None, reason="needs java and mvn; install a JDK and Maven"
 )
