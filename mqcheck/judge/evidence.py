@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import duckdb
 
-from mqcheck.history.tables import TABLES
+from mqcheck.history.tables import TABLES, TIMES
 from mqcheck.judge.verdicts import EVIDENCE_ROWS_MAX
 
 LIFE_LINES_MAX: Final = 24
@@ -114,16 +114,16 @@ def _operations(connection: duckdb.DuckDBPyConnection, ops: set[int], start: int
     if not ops:
         return lines
     wanted = f"op IN ({', '.join(map(str, sorted(ops)))})"
-    names = [name for name, table in TABLES.items() if table.shape != "life"]
     # Most tables hold none of them, and to ask all for that at once is a fraction of the cost of asking each for rows.
-    held = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name} WHERE {wanted})" for name in names)
+    held = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM {name} WHERE {wanted})" for name in TABLES)
     holding = {row[0] for row in connection.execute(held).fetchall()}
-    for name in (name for name in names if name in holding):
+    for name in (name for name in TABLES if name in holding):
         result = connection.execute(f"SELECT * FROM {name} WHERE {wanted} ORDER BY ALL")
         columns = [item[0] for item in result.description]
+        begin = next(column for column in columns if column in TIMES)
         for row in result.fetchall():
             values = dict(zip(columns, row, strict=True))
-            op, at = values.pop("op"), values.pop("invoked" if TABLES[name].shape == "span" else "t")
+            op, at = values.pop("op"), values.pop(begin) or start
             shown = " ".join(f"{column}={value}" for column, value in values.items() if value is not None)
             lines.setdefault(("op", op), []).append(f"{(at - start) / 1e6:+.1f} ms {name}: {shown} [op {op}]")
     return lines

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeVar
 
-from mqcheck.errors import FaultError, MissingToolError, NodeError
+from mqcheck.errors import FaultError, MissingToolError, NodeEndedError, NodeError
 from mqcheck.links.sim_network import SimNetwork
 from mqcheck.rocketmq.survey import records_in, survey
 from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
@@ -228,7 +228,7 @@ class SimNode:
         return self._node is not None
 
     async def start(self) -> None:
-        """Begin the next life; raises NodeError when it cannot."""
+        """Begin the next life; raises NodeError when it cannot, NodeEndedError when it could before."""
         if self._node is not None:
             raise NodeError(f"{self.name} is already running; end it first")
         self.life += 1
@@ -248,7 +248,8 @@ class SimNode:
             self._node = await self._on_host(self._begin())
         except (OSError, ReferenceError_) as error:
             recorder.end("nodes", self._row, ended=self._now(), how="crash")
-            raise NodeError(f"{self.name} did not start: {error}") from error
+            kind = NodeEndedError if self.life else NodeError
+            raise kind(f"{self.name} did not start: {error}") from error
         version = self.settings.get("reference.version")
         recorder.end("nodes", self._row, ready=self._now(), address=self.address, version=version)
         if self.life == 0:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from planted_bugs import ALL, CAUGHT, LANE, OVER_SOCKETS
 
+from mqcheck import exits
 from mqcheck.specs import load_specs
 from reference_impl.sabotage import SABOTAGES
 
@@ -56,13 +57,13 @@ def test_a_planted_bug_is_caught(bug: str, broken: Callable[[str], Any]) -> None
     assert (scenario, guarantee) in violated, run.output
     verdict = violated[scenario, guarantee]
     levels = {load_specs().get(broken).level for _, broken in violated}
-    assert run.status == (0 if levels == {"SHOULD"} else 1), run.output
+    # What a bug keeps from being seen is inconclusive, and a broken SHOULD fails no run.
+    assert run.status in ((exits.HELD, exits.INCONCLUSIVE) if levels == {"SHOULD"} else (exits.VIOLATED,)), run.output
     assert verdict["aimed"]
     assert verdict["evidence_total"] >= len(verdict["evidence"]) >= 1
     for row in verdict["evidence"]:
         assert_names_what_it_is_about(guarantee, row)
-    if run.status:
-        assert f"mqcheck::{scenario}::{guarantee}" in run.output
+    assert f"mqcheck::{scenario}::{guarantee}" in run.output
 
 
 @pytest.mark.parametrize("bug", CAUGHT)

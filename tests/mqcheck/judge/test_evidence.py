@@ -51,6 +51,18 @@ def test_an_operation_shows_its_own_row(folder: Path) -> None:
     assert "answers=2" in line
 
 
+def test_a_life_shows_its_own_row_from_its_beginning_on(builder: ModuleType, tmp_path: Path) -> None:
+    history = builder.Builder()
+    history.span("sends", 0, 20, message=7, topic="T", mode="sync")
+    history.entry("nodes", node="broker-a", role="broker", life=1, spawned=30, ended=80, how="crash", exit_code=253)
+    connection = load_tables(history.write(tmp_path))
+    (op,) = connection.execute("SELECT op FROM nodes").fetchall()
+    (row,) = condense(connection, ("op",), [op])
+    (line,) = row["life"]
+    assert line.startswith("+30.0 ms nodes: process=kit node=broker-a role=broker life=1 ended=")
+    assert line.endswith(f"how=crash exit_code=253 [op {op[0]}]")
+
+
 def test_several_messages_and_operations_each_keep_their_own_life(builder: ModuleType, tmp_path: Path) -> None:
     history = builder.Builder()
     for message in (7, 8, 9):
