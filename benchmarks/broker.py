@@ -120,7 +120,13 @@ def load(command: list[str], system: System, phases: list[str]) -> list[Figures]
     began_s = system.cpu_s()
     whole = [*command, system.namesrv, *phases]
     with running(whole, end_s=5, stdout=subprocess.PIPE, text=True) as process:
-        late = threading.Timer(LOAD_S, process.kill)
+        too_late = threading.Event()
+
+        def end() -> None:
+            too_late.set()
+            process.kill()
+
+        late = threading.Timer(LOAD_S, end)
         late.start()
         try:
             assert process.stdout is not None
@@ -133,9 +139,8 @@ def load(command: list[str], system: System, phases: list[str]) -> list[Figures]
                     found.append(figures | {"cpu_us": (system.cpu_s() - began_s) * 1e6 / figures["count"]})
             status = process.wait()
         finally:
-            in_time = late.is_alive()
             late.cancel()
-    if not in_time:
+    if too_late.is_set():
         raise subprocess.TimeoutExpired(whole, LOAD_S)
     if status:
         raise subprocess.CalledProcessError(status, whole)
