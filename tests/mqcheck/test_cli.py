@@ -30,7 +30,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in ("mqcheck run", "mqcheck check", "mqcheck show dur-ack-kill", "Exit status", "config"):
         assert part in text
-    for command in ("run", "matrix", "check", "repro", "list", "show", "config"):
+    for command in ("run", "matrix", "selftest", "check", "repro", "list", "show", "config"):
         assert main([command, "--help"]) == 0
         assert len(capsys.readouterr().out) > 150
 
@@ -44,6 +44,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "/nowhere"], "holds no history"),
         (["matrix"], "name targets to run, or finished runs with --from DIR"),
         (["matrix", "--from", "/nowhere"], "holds no report.json"),
+        (["selftest", "--select", "ack-before-snyc"], "names no planted bug, oddity or guarantee; there are ack-"),
     ],
 )
 def test_misuse_is_told_and_has_status_4(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
