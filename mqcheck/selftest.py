@@ -298,7 +298,10 @@ def content_of(findings: Sequence[Finding], without: Sequence[str], made: str) -
     bugs = [finding for finding in findings if finding.guarantee]
     odd = [finding for finding in findings if not finding.guarantee]
     caught, quiet = (sum(each.outcome in RIGHT for each in part) for part in (bugs, odd))
-    score = f"{caught} of {len(bugs)} planted bugs caught, {quiet} of {len(odd)} legal oddities not flagged"
+    parts = [f"{caught} of {len(bugs)} planted bugs caught"] if bugs else []
+    parts += [f"{quiet} of {len(odd)} legal oddities not flagged"] if odd else []
+    unknown = sum(finding.outcome == UNKNOWN for finding in findings)
+    score = ", ".join([*parts, f"{unknown} unknown"] if unknown else parts)
     rows = [{**asdict(finding), "violated": list(finding.violated)} for finding in findings]
     return {"format": FORMAT, "made": made, "score": score, "findings": rows, "without_bug": list(without)}
 
@@ -323,7 +326,7 @@ def page_of(content: Mapping[str, Any]) -> str:
             f"| `{row['name']}` | `{row['guarantee']}` | {_outcome(row)} | {row['scenario']} | {row['seconds']:.0f} "
             f"| {others} |"
         )
-    lines += ["", "| legal oddity | outcome | seconds |", "| --- | --- | ---: |"]
+    lines += ["", "| legal oddity | outcome | seconds |", "| --- | --- | ---: |"] if odd else []
     lines += [f"| `{row['name']}` | {_outcome(row)} | {row['seconds']:.0f} |" for row in odd]
     if content["without_bug"]:
         names = ", ".join(f"`{name}`" for name in content["without_bug"])

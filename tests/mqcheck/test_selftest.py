@@ -161,7 +161,7 @@ def test_the_page_and_the_score() -> None:
         finding("slow", "", FLAGGED, "dur-one"),
     ]
     content = content_of(findings, ["prd-retry"], "2026-01-01T00:00:00+00:00")
-    assert content["score"] == "1 of 2 planted bugs caught, 0 of 1 legal oddities not flagged"
+    assert content["score"] == "1 of 2 planted bugs caught, 0 of 1 legal oddities not flagged, 1 unknown"
     lines = page_of(content).splitlines()
     assert "| `lose` | `dur-one` | caught | steady | 7 | `con-two` |" in lines
     assert "| `hide` | `con-two` | unknown: too dark | steady | 7 |  |" in lines
