@@ -238,6 +238,8 @@ def judged(trial: Trial, name: str, status: int, folder: Path, seconds: float) -
         name = bad[0]["scenario"] if bad else name
     if outcome in (MISSED, QUIET) and status == exits.HARNESS_ERROR:
         return Finding(trial.name, trial.guarantee, UNKNOWN, name, seconds, violated, "the kit itself failed")
+    if outcome == QUIET and status != exits.HELD:
+        return Finding(trial.name, trial.guarantee, UNKNOWN, name, seconds, violated, "something was undecided")
     return Finding(trial.name, trial.guarantee, outcome, name, seconds, violated)
 
 
