@@ -1,6 +1,7 @@
 """Run the suite again and again and count verdicts: no violation on a healthy broker, no inconclusive without a stall.
 
-``python benchmarks/soak.py --runs 20`` prints one line a run and a sum; ``--busy 2`` keeps two cores busy.
+``python benchmarks/soak.py --runs 20`` prints one line a run and a sum; ``--busy 2`` keeps two cores busy. What it does
+not know goes to pytest: ``--mqcheck-target apache:4.9.7`` runs another broker, whose known violations count apart.
 Exit status 1 when any run had a violation or a harness error, or an inconclusive whose reason names no stall.
 """
 
@@ -12,33 +13,69 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from systems import end_on_signals, folder, running
 
 SPIN = "while True: pass"
 
 
-def one_run(number: int, report: Path, extra: list[str]) -> dict[str, object]:
-    """Run the suite once; the summary of its report and the reasons of its inconclusive pairs."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of the suite said; pairs are ``scenario/guarantee``."""
+
+    exit: int
+    seconds: float
+    peak_rss_bytes: int
+    verdicts: dict[str, str]
+    """Verdicts of aimed pairs, and violations of any; a known one is ``known``."""
+    undecided: list[str]
+    """Aimed pairs that are inconclusive, with the reason."""
+
+    def violated(self) -> list[str]:
+        """Pairs with a violation that nobody knew."""
+        return [pair for pair, verdict in self.verdicts.items() if verdict == "violated"]
+
+
+def one_run(number: int, report: Path, extra: list[str]) -> Run:
+    """Run the suite once and read its report."""
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "--mqcheck", "-q", "--mqcheck-report", str(report), *extra]
     # Ended by Ctrl-C, pytest ends what it has started.
     with running(command, by=signal.SIGINT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as done:
         done.wait()
     seconds = time.monotonic() - began
-    data = json.loads((report / "report.json").read_text(encoding="utf-8"))
-    undecided = [
-        f"{verdict['scenario']}/{verdict['guarantee']}: {verdict['reason']}"
-        for verdict in data["verdicts"]
-        if verdict["aimed"] and verdict["verdict"] == "inconclusive"
-    ]
-    violated = [f"{v['scenario']}/{v['guarantee']}" for v in data["verdicts"] if v["verdict"] == "violated"]
-    aimed = sum(1 for verdict in data["verdicts"] if verdict["aimed"])
-    print(f"run {number}: exit {done.returncode}, {seconds:.1f} s, aimed {aimed}")
-    print(f"  violated {violated}, undecided {undecided}", flush=True)
-    return {"seconds": seconds, "aimed": aimed, "violated": violated, "undecided": undecided, "exit": done.returncode}
+    run = run_of(json.loads((report / "report.json").read_text(encoding="utf-8")), done.returncode, seconds)
+    print(f"run {number}: exit {run.exit}, {seconds:.1f} s, aimed {len(run.verdicts)}")
+    print(f"  violated {run.violated()}, undecided {run.undecided}", flush=True)
+    return run
+
+
+def run_of(report: dict[str, Any], status: int, seconds: float) -> Run:
+    """What counts of a ``report.json``."""
+    verdicts, undecided = {}, []
+    for row in report["verdicts"]:
+        pair = f"{row['scenario']}/{row['guarantee']}"
+        if row["aimed"] or row["verdict"] == "violated":
+            verdicts[pair] = "known" if row.get("known") else row["verdict"]
+        if row["aimed"] and row["verdict"] == "inconclusive":
+            undecided.append(f"{pair}: {row['reason']}")
+    return Run(status, seconds, report["run"]["peak_rss_bytes"], verdicts, undecided)
+
+
+def differing(runs: Sequence[Run]) -> dict[str, str]:
+    """Pairs that did not get the same verdict in every run, and how often they got which."""
+    told = {}
+    for pair in sorted({pair for run in runs for pair in run.verdicts}):
+        counts = Counter(run.verdicts.get(pair, "not there") for run in runs)
+        if len(counts) > 1:
+            told[pair] = ", ".join(f"{verdict} {count}" for verdict, count in sorted(counts.items()))
+    return told
 
 
 def main() -> int:
@@ -54,13 +91,18 @@ def main() -> int:
             stack.enter_context(running([sys.executable, "-c", SPIN]))
         base = arguments.keep or stack.enter_context(folder("soak-"))
         runs = [one_run(number, base / f"run-{number}", extra) for number in range(1, arguments.runs + 1)]
-    aimed = sum(int(str(run["aimed"])) for run in runs)
-    violated = [place for run in runs for place in run["violated"]]  # type: ignore[attr-defined]
-    undecided = [reason for run in runs for reason in run["undecided"]]  # type: ignore[attr-defined]
+    aimed = sum(len(run.verdicts) for run in runs)
+    violated = [pair for run in runs for pair in run.violated()]
+    known = sum(verdict == "known" for run in runs for verdict in run.verdicts.values())
+    undecided = [reason for run in runs for reason in run.undecided]
     unexplained = [reason for reason in undecided if "stall" not in reason]
-    seconds = sorted(float(str(run["seconds"])) for run in runs)
+    seconds = sorted(run.seconds for run in runs)
+    peak = max(run.peak_rss_bytes for run in runs)
+    for pair, verdicts in differing(runs).items():
+        print(f"not the same in every run: {pair}: {verdicts}")
     print(
-        f"{len(runs)} runs, median {seconds[len(seconds) // 2]:.1f} s: {aimed} aimed pairs, {len(violated)} violated, "
+        f"{len(runs)} runs, median {seconds[len(seconds) // 2]:.1f} s (longest {seconds[-1]:.1f} s), largest process "
+        f"{peak / 2**20:.0f} MiB: {aimed} aimed pairs, {len(violated)} violated and {known} known to be, "
         f"{len(undecided)} inconclusive ({100 * len(undecided) / max(1, aimed):.2f} %), "
         f"{len(unexplained)} of them without a stall"
     )
