@@ -19,7 +19,7 @@ from mqcheck.history.loader import load_tables
 from mqcheck.history.tables import FACTS, TABLES
 from mqcheck.judge.engine import judge_tables
 from mqcheck.judge.plan_file import read_plan
-from mqcheck.judge.serve import warm_up
+from mqcheck.judge.queries import warm_up
 from mqcheck.specs import load_specs
 
 OPERATIONS = 100_000
@@ -54,9 +54,9 @@ def main() -> None:
     """Measure once and print."""
     operations = int(sys.argv[1]) if len(sys.argv) > 1 else OPERATIONS
     specs = load_specs()
-    warm_up(specs)
     with tempfile.TemporaryDirectory(prefix="mqcheck-bench-") as name:
         folder = Path(name)
+        warm_up(specs, folder / "ready")
         operations = write_history(folder, operations)
         lines = sum(path.read_bytes().count(b"\n") for path in (folder / "events").iterdir())
         times = [time.perf_counter()]

@@ -7,12 +7,14 @@ import gc
 gc.disable()  # nothing becomes garbage while modules are imported and queries are prepared: a sixth of the start
 
 import argparse  # noqa: E402
+import os  # noqa: E402
 import signal  # noqa: E402
 import sys  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 from mqcheck.errors import SpecsError  # noqa: E402
-from mqcheck.judge.serve import serve, warm_up  # noqa: E402
+from mqcheck.judge.queries import cache_folder, warm_up  # noqa: E402
+from mqcheck.judge.serve import serve  # noqa: E402
 from mqcheck.specs import load_specs  # noqa: E402
 
 
@@ -29,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     except SpecsError as error:
         sys.stderr.write(f"{error}\n")
         return 4
-    warm_up(specs)
+    warm_up(specs, cache_folder(os.environ))
     gc.freeze()
     gc.enable()
     serve(sys.stdin, sys.stdout, specs)

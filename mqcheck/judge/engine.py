@@ -19,11 +19,11 @@ from typing import Any, Final
 import duckdb
 
 from mqcheck.errors import SpecsError, StreamError
-from mqcheck.history.helpers import expand
 from mqcheck.history.loader import load, write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
-from mqcheck.judge.prune import Filter, all_ways, brings_nothing, narrowed, unmatched, ways
+from mqcheck.judge.prune import Filter, brings_nothing, narrowed, unmatched
+from mqcheck.judge.queries import Asked, condition, exercised, figures, inconclusive, pruned_of, ready, violations
 from mqcheck.judge.verdicts import (
     HARNESS_ERROR,
     HELD,
@@ -90,7 +90,8 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
 def judge_tables(connection: duckdb.DuckDBPyConnection, plan: PlanFile, specs: Specs) -> list[Verdict]:
     """The verdict of every guarantee over loaded tables and facts."""
     kinds = connection.execute("SELECT DISTINCT kind FROM faults WHERE confirmed").fetchall()
-    absent = unmatched(connection, chain.from_iterable(map(all_ways, specs)))
+    queries = chain.from_iterable(map(pruned_of, specs))
+    absent = unmatched(connection, chain.from_iterable(query.all_ways() for query in queries))
     facts = _Facts(frozenset(row[0] for row in kinds), absent)
 
     def judged(guarantee: Guarantee, own: duckdb.DuckDBPyConnection = connection) -> Verdict:
@@ -192,46 +193,42 @@ def _missing_capability(plan: PlanFile, guarantee: Guarantee, confirmed: frozens
 def _applies(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> bool:
     if guarantee.applies == ALWAYS:
         return True
-    row = connection.execute(expand(f"SELECT {guarantee.applies}", guarantee.tolerance_ms)).fetchone()
+    row = connection.execute(ready(condition(guarantee)).text).fetchone()
     return bool(row is not None and row[0])
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee, absent: frozenset[Filter]) -> _Findings:
     found = _Findings()
-    exercised = _run(connection, guarantee, guarantee.exercised, absent, number=True)
-    row = exercised.fetchone() if exercised else None
+    counted = _run(connection, exercised(guarantee), absent)
+    row = counted.fetchone() if counted else None
     found.exercised = int(row[0] or 0) if row else 0
-    violations = _run(connection, guarantee, guarantee.violations or guarantee.seen, absent)
-    if violations:
-        found.columns = tuple(item[0] for item in violations.description)
-        found.rows = violations.fetchall()
+    accusing = _run(connection, violations(guarantee), absent)
+    if accusing:
+        found.columns = tuple(item[0] for item in accusing.description)
+        found.rows = accusing.fetchall()
     if not guarantee.inconclusive or found.rows:
         return found
-    inconclusive = _run(connection, guarantee, guarantee.inconclusive, absent)
-    if inconclusive:
-        columns = [item[0] for item in inconclusive.description]
-        found.undecided = [dict(zip(columns, row, strict=True)) for row in inconclusive.fetchall()]
+    doubting = _run(connection, inconclusive(guarantee), absent)
+    if doubting:
+        columns = [item[0] for item in doubting.description]
+        found.undecided = [dict(zip(columns, row, strict=True)) for row in doubting.fetchall()]
     return found
 
 
 def _run(
-    connection: duckdb.DuckDBPyConnection,
-    guarantee: Guarantee,
-    query: str,
-    absent: frozenset[Filter],
-    *,
-    number: bool = False,
+    connection: duckdb.DuckDBPyConnection, asked: Asked, absent: frozenset[Filter]
 ) -> duckdb.DuckDBPyConnection | None:
-    """The result of one of its queries; None when it surely brings nothing."""
-    if brings_nothing(ways(query, guarantee.tolerance_ms, number=number), absent):
+    """The result of a query; None when it surely brings nothing."""
+    query = ready(asked)
+    if brings_nothing(query.ways, absent):
         return None
-    return connection.execute(narrowed(query, guarantee.tolerance_ms, absent))
+    return connection.execute(narrowed(query, absent))
 
 
 def _figures(connection: duckdb.DuckDBPyConnection, guarantee: Guarantee) -> list[str]:
     if not guarantee.figures:
         return []
-    return [str(row[0]) for row in connection.execute(expand(guarantee.figures, guarantee.tolerance_ms)).fetchall()]
+    return [str(row[0]) for row in connection.execute(ready(figures(guarantee)).text).fetchall()]
 
 
 def _seen(connection: duckdb.DuckDBPyConnection, found: _Findings, figures: Sequence[str]) -> _Judged:

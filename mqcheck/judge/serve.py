@@ -6,16 +6,13 @@ other side.
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
 from mqcheck.errors import MqcheckError
-from mqcheck.history.helpers import expand
 from mqcheck.judge.engine import judge_history
-from mqcheck.judge.prune import all_ways
 from mqcheck.specs import Specs
 
 
@@ -35,15 +32,3 @@ def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
             answer = {"folder": folder, "error": f"{type(error).__name__} while judging: {error}"}
         out.write(json.dumps(answer) + "\n")
         out.flush()
-
-
-def warm_up(specs: Specs) -> None:
-    """Expand all queries and look for their filters, which are kept. Called before the first history comes."""
-    for guarantee in specs:
-        # What cannot be read is told as that guarantee's harness error with every history, not as a dead judge.
-        for text in (guarantee.exercised, guarantee.violations, guarantee.inconclusive, guarantee.seen):
-            with contextlib.suppress(MqcheckError):
-                expand(text, guarantee.tolerance_ms)
-        with contextlib.suppress(MqcheckError):
-            expand(f"SELECT {guarantee.applies}", guarantee.tolerance_ms)
-        list(all_ways(guarantee))
