@@ -15,6 +15,12 @@ from mqcheck.rocketmq.models import MessageQueue
 UNKNOWN_CODE = 9_999
 """A request code that no RocketMQ version has."""
 
+LATE_MS = 700
+"""How long after its end a lock is asked for. Ours: more than what a broker's clock and a busy host make of it."""
+
+STEP_MS = 5
+"""Between an answer and the next question, so that the one is surely before the other in virtual time too. Ours."""
+
 
 async def poll_routes(
     admin: Admin, nameservers: Sequence[str], topic: str, brokers: Sequence[str], *, period_ms: int = 200
@@ -70,6 +76,48 @@ async def contend_for_locks(
             await admin.unlock(node, group, member, granted)
         turn += 1
         await asyncio.sleep(period_ms / 1000)
+
+
+async def let_locks_expire(
+    admin: Admin, node: str, group: str, queues: Sequence[MessageQueue], expiry_ms: int, *, rounds: int
+) -> None:
+    """Two members in turn: one gets the locks and falls silent, the other is refused, waits until their life is well
+    over and asks until it is granted them, or one more life is over (ord-lock-expiry).
+    """
+    loop = asyncio.get_running_loop()
+    for turn in range(rounds):
+        silent, waiting = ("left", "right")[:: 1 if turn % 2 == 0 else -1]
+        await admin.lock(node, group, silent, queues)
+        await admin.lock(node, group, waiting, queues)
+        await asyncio.sleep((expiry_ms + LATE_MS) / 1000)
+        deadline = loop.time() + expiry_ms / 1000
+        while loop.time() < deadline:
+            if await admin.lock(node, group, waiting, queues) == tuple(sorted(queues)):
+                break
+            await asyncio.sleep(LATE_MS / 4000)
+
+
+async def renew_locks(
+    admin: Admin, node: str, group: str, queue: MessageQueue, expiry_ms: int, *, lives: int = 3, period_ms: int = 100
+) -> None:
+    """One member renews its lock each period for several lives of it, another asks as often (ord-lock-renew)."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + lives * expiry_ms / 1000
+    while loop.time() < deadline:
+        for member in ("owner", "rival"):
+            await admin.lock(node, group, member, [queue])
+        await asyncio.sleep(period_ms / 1000)
+
+
+async def hand_over_locks(admin: Admin, node: str, group: str, queue: MessageQueue, *, rounds: int) -> None:
+    """Each round one member locks, another is refused, the first gives the lock back, the other gets it and gives it
+    back too (ord-unlock, ord-queue-lock).
+    """
+    steps = ((admin.lock, "giver"), (admin.lock, "taker"), (admin.unlock, "giver"), (admin.lock, "taker"))
+    for _ in range(rounds):
+        for ask, member in (*steps, (admin.unlock, "taker")):
+            await ask(node, group, member, [queue])
+            await asyncio.sleep(STEP_MS / 1000)
 
 
 async def pipeline(

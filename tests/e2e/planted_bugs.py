@@ -50,6 +50,9 @@ CAUGHT = {
     "skip-after-reconnect": ("rep-resume", "replication"),
     "refuse-after-crash": ("dur-power-start", "power-cut"),
     "leave-all": ("ns-isolated", "nameserver-cut"),
+    "never-expire-locks": ("ord-lock-expiry", "locks"),
+    "forget-renewals": ("ord-lock-renew", "locks"),
+    "keep-unlocked": ("ord-unlock", "locks"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -30,6 +30,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "delay",
         "disk-error",
         "disk-full",
+        "locks",
         "orderly-rebalance",
         "protocol",
     ],

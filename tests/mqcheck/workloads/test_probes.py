@@ -99,3 +99,22 @@ def test_requests_go_out_in_both_encodings() -> None:
     asyncio.run(probes.pipeline(cast("Any", admin), "broker-a", {"odd": (probes.UNKNOWN_CODE, {})}, rounds=2))
     expected = [(probes.UNKNOWN_CODE, "odd", encoding) for encoding in ("json", "binary")]
     assert sorted(admin.asked) == sorted(expected * 2)
+
+
+def finished(admin: FakeAdmin, work: Coroutine[Any, Any, None]) -> list[tuple[Any, ...]]:
+    asyncio.run(asyncio.wait_for(work, 10))
+    return admin.asked
+
+
+def test_locks_are_left_to_expire_renewed_and_handed_over(monkeypatch: Any) -> None:
+    monkeypatch.setattr(probes, "LATE_MS", 1)
+    admin = FakeAdmin()
+    asked = finished(admin, probes.let_locks_expire(cast("Any", admin), "broker-a", "g", [QUEUE], 1, rounds=2))
+    assert [member for _, member in asked] == ["left", "right", "right", "right", "left", "left"]
+    admin = FakeAdmin()
+    asked = finished(admin, probes.renew_locks(cast("Any", admin), "broker-a", "g", QUEUE, 5, period_ms=1))
+    assert asked[:2] == [("lock", "owner"), ("lock", "rival")]
+    admin = FakeAdmin()
+    asked = finished(admin, probes.hand_over_locks(cast("Any", admin), "broker-a", "g", QUEUE, rounds=1))
+    turns = [("lock", "giver"), ("lock", "taker"), ("unlock", "giver"), ("lock", "taker"), ("unlock", "taker")]
+    assert asked == turns

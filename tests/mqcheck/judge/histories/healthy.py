@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from histories import groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.requests import Requests
 from histories.rows import Row
@@ -46,6 +47,7 @@ class Healthy(Requests):
         self.held_pulls()
         self.routing()
         self.locking()
+        groups.contest(self)
         self.probing()
         self.final_reading()
         self.surveys()
