@@ -156,6 +156,8 @@ async def _play(call: _Call, recorder: Recorder) -> None:
     async with contextlib.AsyncExitStack() as stack:
         network = stage.network(recorder, scenario.name)
         stack.push_async_callback(network.close)
+        if scenario.frames:
+            network.see_frames(scenario.frames)
         rng = random.Random(f"{call.seed}/{scenario.name}/ground")  # noqa: S311 - plans, not secrets
         opening = Opening(
             nameserver_settings=profile.nameserver,

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from mqcheck.links.frame_rules import FrameCounts, FrameRule
 
 Direction = Literal["up", "down", "both"]
 """`up`: bytes from the peer to the server. `down`: bytes from the server to the peer."""
@@ -86,6 +89,13 @@ class NetworkLike(Protocol):
         """
         ...
 
+    def see_frames(self, patterns: tuple[str, ...]) -> None:
+        """Lay links to brokers that match so that `frames` can be used on them; those to NameServers always are.
+
+        Called by the runner before anything is laid: every frame of such a link is looked at.
+        """
+        ...
+
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
         """What `peer` (a client or a broker node) is to be given as its list of NameServers; lays the links."""
         ...
@@ -147,6 +157,14 @@ class NetworkLike(Protocol):
         """Undo `down`."""
         ...
 
+    async def frames(self, pattern: str, rule: FrameRule) -> None:
+        """Do to single frames what the rule says, on links laid later too; LinkError where nobody sees frames."""
+        ...
+
+    async def heal_frames(self, pattern: str, rule: FrameRule) -> FrameCounts:
+        """Undo `frames`: what is held is handed on; what the rule has done."""
+        ...
+
     async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
         """Remove what these links suffer (with `only`: of that verb), and verify; LinkError if it is still there.
 
@@ -155,7 +173,7 @@ class NetworkLike(Protocol):
         ...
 
     async def heal_all(self) -> None:
-        """`heal` for every link."""
+        """`heal` for every link, and `heal_frames` for every rule."""
         ...
 
     async def counters(self, link: str) -> Counters:

@@ -1,21 +1,25 @@
-"""Stands between Toxiproxy and one NameServer for one peer: frames pass with the peer's own addresses in them.
+"""Stands between Toxiproxy and one server for one peer, where single frames are to be seen.
 
-Downwards (NameServer to peer) real broker addresses become that peer's proxies, in route and cluster bodies and in
-header fields; upwards the reverse, in header fields. Everything else passes byte for byte; a stream that cannot be cut
-into frames passes untouched from there on. asyncio only, so that it also runs in a simulated world.
+Before every NameServer: frames pass with the peer's own addresses in them. Downwards (NameServer to peer) real broker
+addresses become that peer's proxies, in route and cluster bodies and in header fields; upwards the reverse, in header
+fields. Before a broker, on links that a scenario names, nothing is rewritten. On both, what `frame_rules` says happens
+to single frames. Everything else passes byte for byte; a stream that cannot be cut into frames passes untouched from
+there on. asyncio only, so that it also runs in a simulated world.
 
-A closed or refusing NameServer is shown at once by closing the peer's side: one that is killed must look killed. A
-peer that has closed only its sending side is still answered.
+A closed or refusing server is shown at once by closing the peer's side: one that is killed must look killed. A peer
+that has closed only its sending side is still answered.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final, Protocol
 
 from mqcheck.errors import FrameError
 from mqcheck.links.address import host_and_port
+from mqcheck.links.frame_rules import FrameLine, Way
 from mqcheck.links.rewrite import FrameCutter, addresses, rename, rewrite
 from mqcheck.rocketmq.frame import Command, decode
 
@@ -35,10 +39,10 @@ PENDING_MAX: Final = 4096
 """Unanswered requests remembered per connection (ours); the answer to an older one is passed with its body as it is."""
 
 CONNECT_SECONDS_MAX: Final = 10.0
-"""Limit for reaching a NameServer on the same host (ours)."""
+"""Limit for reaching a server (ours)."""
 
 CONNECTIONS_MAX: Final = 256
-"""Connections of one peer to one NameServer at a time (ours); more are closed at once."""
+"""Connections of one peer to one server at a time (ours); more are closed at once."""
 
 
 class ConnectionWatcher(Protocol):
@@ -58,25 +62,28 @@ class ConnectionWatcher(Protocol):
 
 
 class FrameProxy:
-    """Listens on a port of its own for one peer and leads to one NameServer."""
+    """Listens on a port of its own for one peer and leads to one server."""
 
     def __init__(
         self,
         upstream: str,
         *,
-        to_peer: Translate,
-        to_server: Translate,
+        to_peer: Translate | None = None,
+        to_server: Translate | None = None,
         watch: Callable[[], ConnectionWatcher] | None = None,
+        line: Callable[[], FrameLine] | None = None,
         failed: Callable[[Exception], None] | None = None,
         names: Callable[[], Mapping[str, str]] = dict,
         host: str = "127.0.0.1",
     ) -> None:
-        """`names`: what the peer is to call brokers instead of the names that routes have."""
+        """`names`: what the peer is to call brokers instead of the names that routes have. Without `to_peer` and
+        `to_server` addresses stay as they are. `line`: decides about single frames of one connection."""
         self.upstream = upstream
-        """The NameServer's real address; new connections follow a change."""
+        """The server's real address; new connections follow a change."""
         self._to_peer = to_peer
         self._to_server = to_server
         self._watch = watch
+        self._line = line
         self._failed = failed
         self._names = names
         self._host = host
@@ -88,7 +95,7 @@ class FrameProxy:
 
     @property
     def upstream_locals(self) -> frozenset[str]:
-        """Own addresses of its connections to the NameServer: what the leak check knows them by."""
+        """Own addresses of its connections to the server: what the leak check knows them by."""
         return frozenset(connection.upstream_local for connection in self._connections)
 
     async def start(self) -> str:
@@ -128,7 +135,8 @@ class FrameProxy:
             writer.transport.abort()
             raise
         watcher = None if self._watch is None else self._watch()
-        connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher, self._names)
+        line = None if self._line is None else self._line()
+        connection = _Connection((reader, writer), server, self._to_peer, self._to_server, watcher, self._names, line)
         self._connections.add(connection)
         try:
             await connection.run()
@@ -143,16 +151,17 @@ class FrameProxy:
 
 
 class _Connection:
-    """One peer's connection and the one to the NameServer that belongs to it."""
+    """One peer's connection and the one to the server that belongs to it."""
 
     def __init__(
         self,
         peer: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         server: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        to_peer: Translate,
-        to_server: Translate,
+        to_peer: Translate | None,
+        to_server: Translate | None,
         watcher: ConnectionWatcher | None,
         names: Callable[[], Mapping[str, str]],
+        line: FrameLine | None,
     ) -> None:
         self._peer_reader, self._peer_writer = peer
         self._server_reader, self._server_writer = server
@@ -160,6 +169,7 @@ class _Connection:
         self._to_server = to_server
         self._watcher = watcher
         self._names = names
+        self._line = line
         self._pending: dict[int, int] = {}
         self._ended = False
         host, port, *_ = self._server_writer.get_extra_info("sockname") or ("", 0)
@@ -172,7 +182,7 @@ class _Connection:
         try:
             await asyncio.wait((up, down), return_when=asyncio.FIRST_COMPLETED)
             first = "server" if down.done() else "peer"
-            # Before the NameServer can know it: what it does about the end must not seem to come first.
+            # Before the server can know it: what it does about the end must not seem to come first.
             self.tell_end(first)
             if not down.done() and up.exception() is None and up.result():
                 self._finish(self._server_writer)
@@ -191,6 +201,8 @@ class _Connection:
         """Tell the watcher who ended it, once."""
         if not self._ended and self._watcher is not None:
             self._watcher.closed(by)
+        if self._line is not None:
+            self._line.close()
         self._ended = True
 
     def abort(self) -> None:
@@ -203,7 +215,7 @@ class _Connection:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
-        change: Callable[[bytes], Awaitable[bytes]],
+        hand_on: Callable[[bytes, asyncio.StreamWriter], Awaitable[None]],
     ) -> bool:
         """Copy until end of stream (True) or until either side breaks (False)."""
         cutter, bad = FrameCutter(), False
@@ -212,7 +224,7 @@ class _Connection:
                 for frame in cutter.feed(data):
                     if not bad:
                         try:
-                            writer.write(await change(frame))
+                            await hand_on(frame, writer)
                             continue
                         except FrameError:
                             bad = True
@@ -227,10 +239,10 @@ class _Connection:
             return False
         return True
 
-    async def _upwards(self, frame: bytes) -> bytes:
+    async def _upwards(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
         command = decode(frame[4:])
-        found = addresses(frame, body=False)
-        changed = rewrite(frame, await self._to_server(found), body=False) if found else frame
+        if self._to_server is not None and (found := addresses(frame, body=False)):
+            frame = rewrite(frame, await self._to_server(found), body=False)
         if not command.is_response:
             if not command.is_oneway:
                 self._pending[command.opaque] = command.code
@@ -238,9 +250,9 @@ class _Connection:
                     del self._pending[next(iter(self._pending))]
             if self._watcher is not None and not self._ended:
                 self._watcher.request(command)
-        return changed
+        self._pass("up", command, frame, writer)
 
-    async def _downwards(self, frame: bytes) -> bytes:
+    async def _downwards(self, frame: bytes, writer: asyncio.StreamWriter) -> None:
         command = decode(frame[4:])
         body = False
         if command.is_response:
@@ -249,8 +261,15 @@ class _Connection:
                 self._watcher.answer(command)
         if body and (names := self._names()):
             frame = rename(frame, names)
-        found = addresses(frame, body=body)
-        return rewrite(frame, await self._to_peer(found), body=body) if found else frame
+        if self._to_peer is not None and (found := addresses(frame, body=body)):
+            frame = rewrite(frame, await self._to_peer(found), body=body)
+        self._pass("down", command, frame, writer)
+
+    def _pass(self, way: Way, command: Command, frame: bytes, writer: asyncio.StreamWriter) -> None:
+        if self._line is None:
+            writer.write(frame)
+        else:
+            self._line.passing(way, command, frame, partial(_write_open, writer))
 
     @staticmethod
     def _finish(writer: asyncio.StreamWriter) -> None:
@@ -267,3 +286,9 @@ class _Connection:
             await asyncio.wait_for(self._peer_writer.wait_closed(), CONNECT_SECONDS_MAX)
         except (OSError, TimeoutError):
             self._peer_writer.transport.abort()
+
+
+def _write_open(writer: asyncio.StreamWriter, frame: bytes) -> None:
+    """What comes late may find its connection closed."""
+    if not writer.transport.is_closing():
+        writer.write(frame)

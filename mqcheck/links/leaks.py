@@ -71,7 +71,7 @@ def guarded_servers(
     local = frozenset().union(*(frame.upstream_locals for frame in frames))
     found = [Guarded(name, as_kernel(real), local=local, only=only) for name, real in nameservers.items()]
     found += [Guarded(f"the frame proxy of {frame.upstream}", frame.address, pids) for frame in frames]
-    return found + [Guarded(name, as_kernel(real), pids, only=only) for name, real in brokers.items()]
+    return found + [Guarded(name, as_kernel(real), pids, local, only) for name, real in brokers.items()]
 
 
 def own_processes() -> frozenset[int]:

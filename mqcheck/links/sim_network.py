@@ -21,10 +21,11 @@ from mqcheck.links.frame_proxy import (
     PENDING_MAX,
     ConnectionWatcher,
 )
+from mqcheck.links.frame_rules import FrameCounts, FrameLine, FrameRule, FrameRules, Way
 from mqcheck.links.rewrite import FrameCutter, addresses, rewrite
-from mqcheck.links.sim_relay import Relay, Trouble
+from mqcheck.links.sim_relay import Relay, Trouble, Wire
 from mqcheck.links.tap import RegistrationTap
-from mqcheck.rocketmq.frame import decode
+from mqcheck.rocketmq.frame import Command, decode
 
 ARROW: Final = "->"
 
@@ -47,6 +48,7 @@ class SimNetwork:
         self._relays: dict[str, Relay] = {}
         self._active: dict[tuple[str, str], Trouble] = {}
         self._seen: dict[str, Collection[str]] = {}
+        self._rules = FrameRules()
 
     # -- nodes ---------------------------------------------------------------------------------------------------
 
@@ -62,6 +64,10 @@ class SimNetwork:
 
     def share_servers(self) -> None:
         """See `NetworkLike`: in a simulation nobody else is there."""
+
+    def see_frames(self, patterns: tuple[str, ...]) -> None:
+        """See `NetworkLike`."""
+        self._rules.see(patterns)
 
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
         """See `NetworkLike`."""
@@ -141,6 +147,16 @@ class SimNetwork:
         """Undo `down`."""
         return await self.heal(pattern, only="down")
 
+    async def frames(self, pattern: str, rule: FrameRule) -> None:
+        """See `NetworkLike`."""
+        if all(self._relays[name].editor is None for name in self._matching(pattern)):
+            raise LinkError(f"nobody sees single frames of {pattern}: the scenario must name its links in `frames`")
+        self._rules.begin(pattern, rule)
+
+    async def heal_frames(self, pattern: str, rule: FrameRule) -> FrameCounts:
+        """See `NetworkLike`."""
+        return self._rules.heal(pattern, rule)
+
     async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
         """See `NetworkLike`."""
         for key in [key for key in self._active if fnmatchcase(key[0], pattern) and only in (None, key[1])]:
@@ -153,6 +169,7 @@ class SimNetwork:
     async def heal_all(self) -> None:
         """See `NetworkLike`."""
         self._active.clear()
+        self._rules.heal_all()
         await self.heal("*")
 
     # -- measuring -----------------------------------------------------------------------------------------------
@@ -198,12 +215,13 @@ class SimNetwork:
             host, _, port = (self._nameservers if is_nameserver else self._brokers)[server].rpartition(":")
             return f"{host}:{int(port) - distance}"
 
-        def editor() -> FrameEditor:
-            tap = RegistrationTap(self._recorder, name, peer, server)
-            return FrameEditor(self, peer, tap.connected())
+        def editor(wire: Wire) -> FrameEditor:
+            tap = RegistrationTap(self._recorder, name, peer, server).connected() if is_nameserver else None
+            return FrameEditor(self, peer, tap, self._rules.line(name, self._loop.call_later), wire)
 
         distances = (0,) if is_nameserver else (0, VIP_DISTANCE)
-        relay = Relay(self._loop, self._rng, name, upstream, distances, editor if is_nameserver else None)
+        seen = is_nameserver or self._rules.sees(name)
+        relay = Relay(self._loop, self._rng, name, upstream, distances, editor if seen else None)
         self._relays[name] = relay
         for (pattern, _), trouble in self._active.items():
             if fnmatchcase(name, pattern):
@@ -223,18 +241,24 @@ class SimNetwork:
         return {
             relay.address(): relay.upstream(0)
             for relay in self._relays.values()
-            if relay.editor is None and relay.name.startswith(f"{peer}{ARROW}") and relay.address() in found
+            if relay.name.startswith(f"{peer}{ARROW}")
+            and relay.name.partition(ARROW)[2] in self._brokers
+            and relay.address() in found
         }
 
     # -- helpers -------------------------------------------------------------------------------------------------
 
-    def _disturb(self, pattern: str, trouble: Trouble) -> Mapping[str, Counters]:
+    def _matching(self, pattern: str) -> list[str]:
         names = self.links(pattern)
         peer, _, server = pattern.partition(ARROW)
         if not names and not set(pattern) & set("*?[") and server:
             names = [self._relay(peer, server).name]
         if not names:
             raise LinkError(f"no link matches {pattern!r}; laid so far: {', '.join(self._relays) or 'none'}")
+        return names
+
+    def _disturb(self, pattern: str, trouble: Trouble) -> Mapping[str, Counters]:
+        names = self._matching(pattern)
         self._active[pattern, trouble.verb] = trouble
         before = self._counts(names)
         for name in names:
@@ -246,46 +270,63 @@ class SimNetwork:
 
 
 class FrameEditor:
-    """One connection of one peer to a NameServer: addresses are changed, registrations recorded, the rest passes.
+    """One connection of one peer to a server: what `frame_proxy` does over sockets.
 
-    What `frame_proxy` does over sockets. A stream that cannot be cut into frames passes untouched from there on.
+    Before a NameServer (`watcher` is given) addresses are changed and registrations recorded; `line` decides about
+    single frames. A stream that cannot be cut into frames passes untouched from there on.
     """
 
-    def __init__(self, network: SimNetwork, peer: str, watcher: ConnectionWatcher) -> None:
+    def __init__(
+        self, network: SimNetwork, peer: str, watcher: ConnectionWatcher | None, line: FrameLine, wire: Wire
+    ) -> None:
         self._network = network
         self._peer = peer
         self._watcher = watcher
+        self._line = line
+        self._wire = wire
         self._pending: dict[int, int] = {}
-        self._up = FrameCutter()
-        self._down = FrameCutter()
+        self._cutters: dict[Way, FrameCutter] = {"up": FrameCutter(), "down": FrameCutter()}
+        self._parts: list[bytes] | None = None
+        """What is handed on at once, while frames are being looked at."""
 
     def upwards(self, data: bytes) -> bytes:
         """See `sim_relay.Editor`."""
-        return self._each(self._up, data, self._upwards)
+        return self._each("up", data)
 
     def downwards(self, data: bytes) -> bytes:
         """See `sim_relay.Editor`."""
-        return self._each(self._down, data, self._downwards)
+        return self._each("down", data)
 
     def closed(self, by: str) -> None:
         """See `sim_relay.Editor`."""
-        self._watcher.closed(by)
+        self._line.close()
+        if self._watcher is not None:
+            self._watcher.closed(by)
 
-    @staticmethod
-    def _each(cutter: FrameCutter, data: bytes, change: Any) -> bytes:
-        parts: list[bytes] = []
+    def _each(self, way: Way, data: bytes) -> bytes:
+        change, hand_on = (self._upwards, self._hand_up) if way == "up" else (self._downwards, self._hand_down)
+        cutter, self._parts = self._cutters[way], []
         for frame in cutter.feed(data):
             try:
-                parts.append(change(frame))
+                command = decode(frame[4:])
+                changed = frame if self._watcher is None else change(self._watcher, command, frame)
             except FrameError:
                 cutter.broken = True
-                parts.append(frame)
+                self._parts.append(frame)
+            else:
+                self._line.passing(way, command, changed, hand_on)
         if cutter.broken:
-            parts.append(cutter.rest())
+            self._parts.append(cutter.rest())
+        parts, self._parts = self._parts, None
         return b"".join(parts)
 
-    def _upwards(self, frame: bytes) -> bytes:
-        command = decode(frame[4:])
+    def _hand_up(self, frame: bytes) -> None:
+        (self._wire.hand_up if self._parts is None else self._parts.append)(frame)
+
+    def _hand_down(self, frame: bytes) -> None:
+        (self._wire.hand_down if self._parts is None else self._parts.append)(frame)
+
+    def _upwards(self, watcher: ConnectionWatcher, command: Command, frame: bytes) -> bytes:
         found = addresses(frame, body=False)
         changed = rewrite(frame, self._network.as_known_to_server(self._peer, found), body=False) if found else frame
         if not command.is_response:
@@ -293,14 +334,13 @@ class FrameEditor:
                 self._pending[command.opaque] = command.code
                 if len(self._pending) > PENDING_MAX:
                     del self._pending[next(iter(self._pending))]
-            self._watcher.request(command)
+            watcher.request(command)
         return changed
 
-    def _downwards(self, frame: bytes) -> bytes:
-        command = decode(frame[4:])
+    def _downwards(self, watcher: ConnectionWatcher, command: Command, frame: bytes) -> bytes:
         body = False
         if command.is_response:
             body = self._pending.pop(command.opaque, None) in BODY_CODES
-            self._watcher.answer(command)
+            watcher.answer(command)
         found = addresses(frame, body=body)
         return rewrite(frame, self._network.as_seen_by(self._peer, found), body=body) if found else frame

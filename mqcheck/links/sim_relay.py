@@ -42,7 +42,7 @@ class Trouble:
 
 
 class Editor(Protocol):
-    """Sees and changes what passes one connection; NameServers' links have one."""
+    """Sees and changes what passes one connection; links whose frames are seen have one."""
 
     def upwards(self, data: bytes) -> bytes:
         """Bytes about to be handed to the server."""
@@ -75,7 +75,7 @@ class Relay:
         name: str,
         upstream: Callable[[int], str],
         port_distances: tuple[int, ...],
-        editor: Callable[[], Editor] | None,
+        editor: Callable[[Wire], Editor] | None,
     ) -> None:
         """`upstream` tells the server's address for a port distance; `loop` is a simulated one."""
         self.name = name
@@ -175,11 +175,11 @@ class Wire:
     def __init__(self, relay: Relay, distance: int) -> None:
         self.relay = relay
         self.distance = distance
-        self.editor = relay.editor() if relay.editor is not None else None
         self.peer: asyncio.Transport | None = None
         self.server: asyncio.Transport | None = None
         self.up = Pipe(self, "up")
         self.down = Pipe(self, "down")
+        self.editor = relay.editor(self) if relay.editor is not None else None
         self.ended_by: str | None = None
         """The side that closed first."""
         self._open = {"peer"}
@@ -233,6 +233,16 @@ class Wire:
             if transport is not None:
                 transport.abort()
 
+    def hand_up(self, frame: bytes) -> None:
+        """Send the server what the editor had kept back."""
+        if self.server is not None and not self.server.is_closing():
+            self.server.write(frame)
+
+    def hand_down(self, frame: bytes) -> None:
+        """Send the peer what the editor had kept back, through what hurts."""
+        if self in self.relay.connections:
+            self.down.take(frame)
+
     def disturbed(self) -> None:
         """A verb begins."""
         for pipe in (self.up, self.down):
@@ -283,8 +293,11 @@ class Pipe:
         """Bytes have come in."""
         if self.way == "down" and self.wire.editor is not None:
             data = self.wire.editor.downwards(data)
-        if not data:
-            return
+        if data:
+            self.take(data)
+
+    def take(self, data: bytes) -> None:
+        """Let bytes suffer what there is to suffer, and go out."""
         self._passed.received += len(data)
         if self._lost(data):
             return

@@ -3,6 +3,8 @@
     client, broker -> Toxiproxy -> frame proxy -> NameServer      (named ``<peer>->nameserver-1``)
     client, slave  -> Toxiproxy -> broker, its VIP and HA ports   (named ``<peer>->broker-a``)
 
+A link to a broker has a frame proxy too, but before its HA port, where a scenario asks for single frames.
+
 Links are laid when first needed: a peer asks for its NameServers, and the routes it gets from them name its own
 proxies. Several networks may share one Toxiproxy server; each touches only proxies of its prefix. Nothing here judges
 what a fault has proved, and nothing but `toxiproxy` talks to the server.
@@ -22,13 +24,15 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqcheck.errors import LinkError, PortTakenError
 from mqcheck.links import disturbance, ports, sockets
-from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, as_kernel, group_of, resolved
+from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, group_of, resolved
 from mqcheck.links.base import Counters, Direction
 from mqcheck.links.disturbance import Disturbance
 from mqcheck.links.frame_proxy import FrameProxy
+from mqcheck.links.frame_rules import FrameCounts, FrameRule, FrameRules
 from mqcheck.links.leaks import Guarded, describe, guarded_servers, leaks, own_processes
-from mqcheck.links.meter import Meter, Path
-from mqcheck.links.proxies import LinkProxy, own_counts
+from mqcheck.links.proxies import LinkProxy
+from mqcheck.links.sampling import Sampling
+from mqcheck.links.sampling import ports as ports_of
 from mqcheck.links.tap import RegistrationTap, RegistrationWatcher
 
 if TYPE_CHECKING:
@@ -51,13 +55,6 @@ LANES_MAX: Final = 24
 PORT_ATTEMPTS_MAX: Final = 8
 """Ports tried for one proxy (ours): somebody else may take one between our look and our use."""
 
-READINGS_MAX: Final = 4
-"""Readings of the proxies' own counts around a sample (ours): a connection that ends in between is read again."""
-
-SAMPLE_MS: Final = 250
-"""How often the sockets are counted while some link suffers (ours): a closed socket keeps its last count."""
-
-
 LEAK_PAUSES_MS: Final = (0, 20, 100, 400)
 """Pauses between looks at who is connected (ours): a connection that is just being made or closed, perhaps in a busy
 process, is nobody's for a moment; only what stays is traffic."""
@@ -69,7 +66,12 @@ class _Link:
     peer: str
     server: str
     proxies: dict[str, LinkProxy] = field(default_factory=dict)
-    frame: FrameProxy | None = None
+    frames: dict[str, FrameProxy] = field(default_factory=dict)
+    """What stands behind the proxies of these roles."""
+
+    def real(self, role: str) -> str:
+        """The server's address behind everything."""
+        return self.frames[role].upstream if role in self.frames else self.proxies[role].upstream
 
 
 class Network:
@@ -91,11 +93,10 @@ class Network:
         self._brokers: dict[str, BrokerPlace] = {}
         self._links: dict[str, _Link] = {}
         self._active: dict[tuple[str, str], Disturbance] = {}
+        self._rules = FrameRules()
         self._lanes: dict[str, int] = {}
-        self._meter = Meter()
+        self._sampling = Sampling(server, self._by_link, self._call)
         self._laying = asyncio.Lock()
-        self._measuring = asyncio.Lock()
-        self._sampler: asyncio.Task[None] | None = None
         self._moves: set[asyncio.Task[None]] = set()
         self._failures: list[Exception] = []
         self._pool = ThreadPoolExecutor(WORKERS_MAX, thread_name_prefix="mqcheck-links")
@@ -108,8 +109,8 @@ class Network:
         """See `NetworkLike`."""
         self._nameservers[name] = address
         for link in self._links.values():
-            if link.server == name and link.frame is not None:
-                link.frame.upstream = address
+            if link.server == name:
+                link.frames[MAIN].upstream = address
 
     async def add_broker(
         self, name: str, broker_name: str, broker_id: int, address: str, ha_address: str | None = None
@@ -121,6 +122,10 @@ class Network:
     def share_servers(self) -> None:
         """See `NetworkLike`."""
         self._shared = True
+
+    def see_frames(self, patterns: tuple[str, ...]) -> None:
+        """See `NetworkLike`."""
+        self._rules.see(patterns)
 
     async def nameserver_addresses(self, peer: str) -> tuple[str, ...]:
         """See `NetworkLike`."""
@@ -187,35 +192,45 @@ class Network:
         """Undo `down`."""
         return await self.heal(pattern, only="down")
 
+    async def frames(self, pattern: str, rule: FrameRule) -> None:
+        """See `NetworkLike`."""
+        if not any(self._links[name].frames for name in await self._matching(pattern)):
+            raise LinkError(f"nobody sees single frames of {pattern}: the scenario must name its links in `frames`")
+        self._rules.begin(pattern, rule)
+
+    async def heal_frames(self, pattern: str, rule: FrameRule) -> FrameCounts:
+        """See `NetworkLike`."""
+        return self._rules.heal(pattern, rule)
+
     async def heal(self, pattern: str, *, only: str | None = None) -> Mapping[str, Counters]:
         """See `NetworkLike`."""
         for key in [key for key in self._active if fnmatchcase(key[0], pattern) and only in (None, key[1])]:
             del self._active[key]
         async with self._laying:
             names = self.links(pattern)
-            before = await self._counts(names)
+            before = await self._sampling.counts(names)
             await self._each(partial(proxy.heal, only) for proxy in self._proxies(names))
         if not self._active:
-            self._stop_sampling()
+            self._sampling.stop()
         return before
 
     async def heal_all(self) -> None:
         """See `NetworkLike`."""
         self._active.clear()
+        self._rules.heal_all()
         async with self._laying:
             await self._each(proxy.heal for proxy in self._proxies(self.links()))
-        self._stop_sampling()
+        self._sampling.stop()
 
     # -- measuring -----------------------------------------------------------------------------------------------
 
     async def counters(self, link: str) -> Counters:
         """See `NetworkLike`."""
-        return sum((await self._counts(self.links(link))).values(), Counters())
+        return sum((await self._sampling.counts(self.links(link))).values(), Counters())
 
     async def connections(self, pattern: str = "*") -> Mapping[str, int]:
         """See `NetworkLike`."""
-        known = await self._sample()
-        return {name: self._meter.connections(name) if known else 0 for name in self.links(pattern)}
+        return await self._sampling.connections(self.links(pattern))
 
     async def leak_check(self, allow: Collection[str] = ()) -> None:
         """See `NetworkLike`."""
@@ -240,17 +255,16 @@ class Network:
         if self._closed:
             return
         self._closed = True
-        tasks = [*self._moves, *([self._sampler] if self._sampler is not None else [])]
-        for task in tasks:
+        for task in self._moves:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._moves, self._sampling.close(), return_exceptions=True)
         async with self._laying:
             links, self._links = list(self._links.values()), {}
             results = await asyncio.gather(
                 *(self._call(proxy.remove) for link in links for proxy in link.proxies.values()),
                 return_exceptions=True,
             )
-            await asyncio.gather(*(link.frame.stop() for link in links if link.frame is not None))
+            await asyncio.gather(*(frame.stop() for link in links for frame in link.frames.values()))
         self._pool.shutdown(wait=False)
         errors = [result for result in results if isinstance(result, BaseException)]
         if errors:
@@ -279,16 +293,27 @@ class Network:
             return link
 
     async def _lay_nameserver(self, link: _Link) -> None:
-        link.frame = FrameProxy(
-            self._nameservers[link.server],
-            to_peer=partial(self._to_peer, link.peer),
-            to_server=partial(self._to_server, link.peer),
-            watch=partial(self._watch, link),
-            failed=self._failures.append,
-            names=self._shown_names,
-        )
-        upstream = await link.frame.start()
-        await self._lay(link, {MAIN: upstream}, 0)
+        await self._lay(link, {MAIN: self._nameservers[link.server]}, 0)
+
+    async def _in_front(self, link: _Link, role: str, real: str) -> str:
+        """Where the proxy of this role is to lead: to a frame proxy where frames are seen, else to the server."""
+        line = partial(self._rules.line, link.name, asyncio.get_running_loop().call_later)
+        if link.server in self._nameservers:
+            frame = FrameProxy(
+                real,
+                to_peer=partial(self._to_peer, link.peer),
+                to_server=partial(self._to_server, link.peer),
+                watch=partial(self._watch, link),
+                line=line,
+                failed=self._failures.append,
+                names=self._shown_names,
+            )
+        elif role != HA and self._rules.sees(link.name):
+            frame = FrameProxy(real, line=line, failed=self._failures.append)
+        else:
+            return real
+        link.frames[role] = frame
+        return await frame.start()
 
     def _shown_names(self) -> dict[str, str]:
         """Names of broker groups → what clients see instead, where that is something else."""
@@ -310,13 +335,14 @@ class Network:
     async def _lay(self, link: _Link, targets: Mapping[str, str], lane: int) -> None:
         """One proxy per role; MAIN and VIP stand at ports that belong together."""
         server = await self._call(partial(self._toxiproxy.lane, lane))
+        targets = {role: await self._in_front(link, role, real) for role, real in targets.items()}
         for attempt in range(PORT_ATTEMPTS_MAX):
             port = ports.free_port(vip=VIP in targets)
             made: dict[str, LinkProxy] = {}
             try:
-                for role, real in targets.items():
+                for role, upstream in targets.items():
                     at = port - ports.VIP_DISTANCE if role == VIP else port
-                    proxy = LinkProxy(server, f"{self._prefix}~{link.peer}~{link.server}~{role}", at, real)
+                    proxy = LinkProxy(server, f"{self._prefix}~{link.peer}~{link.server}~{role}", at, upstream)
                     await self._call(proxy.lay)
                     made[role] = proxy
             except PortTakenError:
@@ -329,8 +355,7 @@ class Network:
 
     async def _abandon(self, link: _Link) -> None:
         await self._each(proxy.remove for proxy in link.proxies.values())
-        if link.frame is not None:
-            await link.frame.stop()
+        await asyncio.gather(*(frame.stop() for frame in link.frames.values()))
 
     async def _move(self, node: str) -> None:
         """Lead the links of a broker to where it is now."""
@@ -340,7 +365,9 @@ class Network:
                 if link.server == node:
                     for role, proxy in link.proxies.items():
                         real = broker.real(role)
-                        if real is not None:
+                        if real is not None and role in link.frames:
+                            link.frames[role].upstream = real
+                        elif real is not None:
                             await self._call(partial(proxy.lead_to, real))
 
     def _watch(self, link: _Link) -> RegistrationWatcher:
@@ -393,10 +420,10 @@ class Network:
     async def _to_server(self, peer: str, found: frozenset[str]) -> Mapping[str, str]:
         """This peer's proxies of brokers, by the addresses the NameServer knows."""
         return {
-            proxy.listen: proxy.upstream
+            proxy.listen: link.real(role)
             for link in self._links.values()
-            if link.peer == peer and link.frame is None
-            for proxy in link.proxies.values()
+            if link.peer == peer and link.server not in self._nameservers
+            for role, proxy in link.proxies.items()
             if proxy.listen in found
         }
 
@@ -406,10 +433,9 @@ class Network:
         names = await self._matching(pattern)
         self._active[pattern, wanted.verb] = wanted
         async with self._laying:
-            before = await self._counts(names)
+            before = await self._sampling.counts(names)
             await self._each(partial(proxy.disturb, wanted) for proxy in self._proxies(names))
-        if self._sampler is None:
-            self._sampler = asyncio.get_running_loop().create_task(self._keep_sampling())
+        self._sampling.start()
         return before
 
     async def _matching(self, pattern: str) -> list[str]:
@@ -424,57 +450,18 @@ class Network:
     def _proxies(self, names: Iterable[str]) -> list[LinkProxy]:
         return [proxy for name in names if name in self._links for proxy in self._links[name].proxies.values()]
 
-    async def _counts(self, names: Collection[str]) -> dict[str, Counters]:
-        proxies = {name: self._proxies([name]) for name in names}
-        before = None
-        for _ in range(READINGS_MAX):
-            own = await self._call(partial(own_counts, proxies))
-            if own == before:
-                break
-            before = own
-            if not names or not await self._sample():
-                return {name: Counters() for name in names}
-        return {name: self._meter.counters(name, *own[name]) for name in names}
-
-    async def _sample(self) -> bool:
-        """Count the proxies' sockets; False where the system cannot tell."""
-        async with self._measuring:
-            paths = [
-                Path(link.name, proxy.listen, as_kernel(proxy.upstream), proxy.lane.pid)
-                for link in self._links.values()
-                for proxy in link.proxies.values()
-            ]
-            try:
-                local, remote = (_ports(path.listen for path in paths), _ports(path.upstream for path in paths))
-                table = await self._call(partial(sockets.table, local, remote))
-            except LinkError:
-                return False
-            owners = None
-            if self._meter.unknown(table, paths):
-                owners = await self._call(partial(sockets.owned, self._toxiproxy.pids))
-            self._meter.sample(table, paths, owners)
-            return True
-
-    async def _keep_sampling(self) -> None:
-        while True:
-            if not await self._sample():
-                return
-            await asyncio.sleep(SAMPLE_MS / 1000)
-
-    def _stop_sampling(self) -> None:
-        if self._sampler is not None:
-            self._sampler.cancel()
-            self._sampler = None
+    def _by_link(self) -> dict[str, list[LinkProxy]]:
+        return {name: list(link.proxies.values()) for name, link in self._links.items()}
 
     async def _suspects(self, allow: Collection[str]) -> list[tuple[Guarded, sockets.Socket]]:
         guarded = self._guarded(await self._call(own_processes) if self._shared else None)
-        table = await self._call(partial(sockets.table, (), _ports(each.address for each in guarded)))
+        table = await self._call(partial(sockets.table, (), ports_of(each.address for each in guarded)))
         pids = {*self._toxiproxy.pids, *(pid for each in guarded for pid in each.only or ())}
         owners = await self._call(partial(sockets.owned, pids))
         return [entry for entry in leaks(table, owners, guarded) if entry[1].local not in allow]
 
     def _guarded(self, only: frozenset[int] | None) -> list[Guarded]:
-        frames = [link.frame for link in self._links.values() if link.frame is not None]
+        frames = [frame for link in self._links.values() for frame in link.frames.values()]
         brokers = {
             f"{node} ({role})": real
             for node, broker in self._brokers.items()
@@ -492,7 +479,3 @@ class Network:
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-
-
-def _ports(addresses: Iterable[str]) -> set[int]:
-    return {int(address.rpartition(":")[2]) for address in addresses}

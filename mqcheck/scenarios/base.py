@@ -57,6 +57,8 @@ class Scenario:
     waits: frozenset[str] = frozenset()
     """Properties that decide how long it takes: a target that cannot be told to be as quick as the profile is none for
     it."""
+    frames: tuple[str, ...] = ()
+    """Patterns of links between peers and brokers that frame faults are to hit: a frame proxy stands on these alone."""
     alone: bool = False
     """Nothing else may run at the same time: its timing is too tight."""
     seconds: float = 20.0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from mqcheck.faults.frame import DelayFrame, DropFrame, DuplicateFrame, HoldFrame
 from mqcheck.faults.link import Blackhole, Down, Latency, LimitData, Reset
+from mqcheck.rocketmq.codes import RequestCode
 from mqcheck.scenarios.base import Scenario, World
 from mqcheck.targets.base import BrokerSpec, Deployment
-from mqcheck.workloads.pattern import traffic_under
+from mqcheck.workloads.pattern import hurt, traffic_under
+from mqcheck.workloads.traffic import Traffic
 
 TWO_GROUPS: Final = Deployment(brokers=(BrokerSpec("broker-a"), BrokerSpec("broker-b")))
 """Two broker groups: a client that loses one has another to go to."""
@@ -17,6 +20,9 @@ CUT_LINKS: Final = ("producer-1->broker-a", "billing-1->broker-a")
 
 DELIVERED: Final = ("con-alo", "con-dup-cause", "sto-offset-dense", "sto-offset-unique")
 """What must hold however the links are."""
+
+SEND: Final = (RequestCode.SEND_MESSAGE, RequestCode.SEND_MESSAGE_V2)
+"""How a message may come to a broker."""
 
 
 async def _latency(world: World) -> None:
@@ -43,6 +49,33 @@ async def _reset(world: World) -> None:
 async def _retry(world: World) -> None:
     refused, reset = Down("producer-*->broker-a"), Reset("producer-*->broker-a", "up")
     await traffic_under(world, [refused], [reset], fault_ms=world.profile.load_ms / 2)
+
+
+async def _lost_answers(world: World) -> None:
+    traffic, ms = Traffic(world), world.profile.load_ms
+    topic = await world.topic("orders", queues=4)
+    await traffic.group("billing", topic, members=2)
+    await traffic.group("search", topic, members=1)
+    # Over both rounds: longer than its client waits for it, in the quick profile.
+    kept = HoldFrame("search-1->broker-a", (RequestCode.PULL_MESSAGE,), times=1)
+    lost = [
+        DropFrame("producer-1->broker-*", SEND, every=3),
+        DropFrame("billing-1->broker-a", (RequestCode.HEART_BEAT,), "request", times=1),
+        DropFrame("billing-2->broker-b", (RequestCode.PULL_MESSAGE,), times=1),
+    ]
+    again = [
+        DuplicateFrame("producer-2->broker-*", SEND, "request", every=3),
+        DuplicateFrame("billing-1->broker-*", (RequestCode.PULL_MESSAGE,), every=2),
+        DelayFrame("producer-1->broker-*", SEND, every=5, delay_ms=300),
+    ]
+    async with traffic.load(topic, producers=2, rate_per_s=80.0, workers=4):
+        async with world.phase("load"):
+            await traffic.flow(ms / 2, acked=60)
+        async with world.faults.during(kept):
+            await hurt(world, lost, ms)
+            await hurt(world, again, ms)
+        async with world.phase("load"):
+            await traffic.flow(ms / 2, acked=60)
 
 
 SCENARIOS: Final = (
@@ -99,5 +132,15 @@ SCENARIOS: Final = (
         aims=("prd-retry", "con-alo"),
         run=_retry,
         seconds=7,
+    ),
+    Scenario(
+        name="lost-answers",
+        summary="Catches work that is lost, done twice or reported wrongly when single requests and answers go astray.",
+        deployment=TWO_GROUPS,
+        needs=frozenset({"partition", "latency"}),
+        frames=("producer-*->broker-*", "billing-*->broker-*", "search-*->broker-*"),
+        aims=(*DELIVERED, "prd-no-false-ok", "con-no-skip"),
+        run=_lost_answers,
+        seconds=9,
     ),
 )

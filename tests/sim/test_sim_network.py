@@ -11,8 +11,10 @@ import pytest
 
 from mqcheck.errors import LinkError
 from mqcheck.history.recorder import Recorder
+from mqcheck.links.frame_rules import FrameRule
 from mqcheck.links.sim_network import SimNetwork
 from mqcheck.rocketmq.connection import split_address
+from mqcheck.rocketmq.frame import Command, encode
 from mqcheck.targets.sim import SimClock, end_loop, sim_loop
 
 LINK = "client->server"
@@ -246,5 +248,33 @@ def test_traffic_round_the_links_is_found(on_line: Any) -> None:
         with pytest.raises(LinkError, match="driver reached server round its links"):
             await line.network.leak_check()
         await line.network.leak_check(allow=["driver:1"])
+
+    on_line(use)
+
+
+def test_single_frames_are_lost_doubled_and_held_until_healed(on_line: Any) -> None:
+    async def use(line: Line) -> None:
+        first, second = (encode(Command(10, opaque, 0)) for opaque in (1, 2))
+        lost = FrameRule("drop", "request", frozenset({10}), times=1)
+        with pytest.raises(LinkError, match="nobody sees single frames of client->server"):
+            await line.network.frames(LINK, lost)
+        line.network.see_frames(("peer->*",))
+        host, port = split_address(await line.network.broker_address("peer", "server"))
+        line.reader, line.writer = await asyncio.open_connection(host, port)
+        line.writers.append(line.writer)
+        await line.network.frames("peer->server", lost)
+        assert await line.say(first + second) == second
+        assert (await line.network.heal_frames("peer->server", lost)).acted == 1
+        late = FrameRule("delay", "request", frozenset({10}), times=1, delay_ms=200)
+        await line.network.frames("*->server", late)
+        assert await line.say(first + second) == second
+        assert await line.hear() == first
+        held = FrameRule("hold", "request", frozenset({10}))
+        await line.network.heal_frames("*->server", late)
+        await line.network.frames("peer->*", held)
+        assert await line.say(first, seconds=3) == b""
+        await line.network.heal_all()
+        assert await line.hear() == first
+        assert await line.say(b"\xff\xff\xff\xffno frame") == b"\xff\xff\xff\xffno frame"
 
     on_line(use)

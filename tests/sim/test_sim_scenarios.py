@@ -22,6 +22,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "steady",
         "consumer-kill",
         "oneway-from-broker",
+        "lost-answers",
         "nameserver-cut",
         "power-cut",
         "broker-kill",

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from mqcheck.errors import LinkError
 from mqcheck.links import frame_proxy
 from mqcheck.links.frame_proxy import FrameProxy
+from mqcheck.links.frame_rules import FrameRule, FrameRules
 from mqcheck.rocketmq.frame import Command, FrameReader, Serialize, encode
 
 REAL = "127.0.0.1:10911"
@@ -326,5 +328,37 @@ def test_a_large_frame_passes(until: Callable[..., Any]) -> None:
             writer.write(frame)
             await until(lambda: len(server.got) == len(frame))
             assert server.got == frame
+
+    run(test())
+
+
+def test_single_frames_are_lost_doubled_and_held_until_healed(until: Any) -> None:
+    async def test() -> None:
+        rules = FrameRules()
+        options = {"to_peer": None, "to_server": None}
+        line = partial(rules.line, "peer->server", asyncio.get_running_loop().call_later)
+        async with between(line=line, **options) as (_, server, reader, writer):
+            lost = FrameRule("drop", "request", frozenset({10}), times=1)
+            rules.begin("*", lost)
+            twice = FrameRule("duplicate", "request", frozenset({10}))
+            rules.begin("*", twice)
+            asked = [encode(Command(10, opaque, 0, {"brokerAddr": PROXIED})) for opaque in (1, 2)]
+            writer.write(b"".join(asked))
+            await until(lambda: server.got == asked[1] * 2)  # as it came: nothing is rewritten before a broker
+            held = FrameRule("hold", "response", frozenset({10}))
+            rules.begin("*", held)
+            server.say(encode(Command(0, 2, 1)) + encode(Command(0, 2, 1)))
+            (second,) = await commands(reader, 1)  # of the two answers the first is held
+            assert second.opaque == 2
+            assert rules.heal("*", held).released == 1
+            (first,) = await commands(reader, 1)
+            assert first.opaque == 2
+            rules.begin("*", held)
+            writer.write(encode(Command(10, 3, 0)))
+            await until(lambda: len(server.got) > len(asked[1]) * 2)
+            server.say(encode(Command(0, 3, 1)))
+            server.writers[-1].close()
+            assert await asyncio.wait_for(reader.read(), 10) == b""
+            assert rules.heal("*", held).released == 0  # nobody is there any more
 
     run(test())

@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -71,6 +73,10 @@ def test_servers_of_others_and_proxies_are_guarded_as_the_kernel_writes_them() -
         ("::1:8", frozenset(), frozenset({2})),
         ("h:9", frozenset({1}), frozenset({2})),
     ]
+    frame: Any = SimpleNamespace(upstream="h:9", address="h:7", upstream_locals=frozenset({"h:5"}))
+    *_, proxy, broker = guarded_servers({}, {"broker-a (main)": "h:9"}, [frame], frozenset({1}), None)
+    assert (proxy.address, proxy.pids, proxy.local) == ("h:7", frozenset({1}), frozenset())
+    assert (broker.pids, broker.local) == (frozenset({1}), frozenset({"h:5"}))
 
 
 def test_what_is_over_is_no_traffic() -> None:

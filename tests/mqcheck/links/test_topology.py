@@ -10,8 +10,10 @@ import pytest
 
 from mqcheck.errors import LinkError
 from mqcheck.links.base import Counters
+from mqcheck.links.frame_rules import FrameRule
 from mqcheck.links.topology import Network
 from mqcheck.links.toxiproxy import ToxiproxyServer
+from mqcheck.rocketmq.frame import Command, encode
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -299,3 +301,44 @@ def test_close_is_idempotent_and_final(toxiproxy: ToxiproxyServer, echo: Any, pe
             await world.network.broker_address("producer-1", "broker-a")
 
     run(toxiproxy, echo, peer, test)
+
+
+def test_single_frames_of_a_link_that_was_asked_for_are_hurt_and_healed(
+    toxiproxy: ToxiproxyServer, echo: Any, peer: Any
+) -> None:
+    lost = FrameRule("drop", "request", frozenset({10}), times=2)
+
+    async def go() -> None:
+        network = Network(None, toxiproxy, prefix="test frames")
+        network.see_frames(("producer-*->*",))
+        try:
+            async with echo() as address:
+                await network.add_broker("broker-a", "broker-a", 0, address)
+                await network.broker_address("search-1", "broker-a")
+                with pytest.raises(LinkError, match="nobody sees single frames of search-1->broker-a"):
+                    await network.frames("search-1->broker-a", lost)
+                await network.frames(LINK, lost)
+                async with peer(await network.broker_address("producer-1", "broker-a")) as connected:
+                    frames = [encode(Command(10, opaque, 0)) for opaque in range(4)]
+                    connected.writer.write(b"".join(frames))
+                    assert await connected.reader.readexactly(len(frames[0]) * 2) == frames[2] + frames[3]
+                    await network.leak_check()
+                    counted = await network.counters(LINK)
+                    assert (counted.up_received, counted.down_sent) == (len(frames[0]) * 4, len(frames[0]) * 2)
+                    assert (await network.heal_frames(LINK, lost)).acted == 2
+                    connected.writer.write(b"".join(frames))
+                    assert await connected.reader.readexactly(len(frames[0]) * 4) == b"".join(frames)
+                async with echo() as moved:
+                    await network.add_broker("broker-a", "broker-a", 0, moved)
+                    async with peer(await network.broker_address("producer-1", "broker-a")) as connected:
+                        await network.frames(LINK, lost)
+                        connected.writer.write(frames[0] * 2 + frames[1])
+                        assert await connected.reader.readexactly(len(frames[1])) == frames[1]
+                        await network.heal_all()
+                        connected.writer.write(frames[0] * 2)
+                        assert await connected.reader.readexactly(len(frames[0]) * 2) == frames[0] * 2
+        finally:
+            await network.close()
+        assert names(toxiproxy) == set()
+
+    asyncio.run(asyncio.wait_for(go(), 60))

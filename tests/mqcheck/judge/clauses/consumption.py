@@ -320,6 +320,8 @@ innocent(
     fault("kill", 19_000, 19_100, node="broker-b"),
 )
 seen("con-dup-cause", "a kill repeats no plain message", stored_again, fault("kill", 19_000, 19_100, node="broker-b"))
+innocent("con-dup-cause", "a request that came twice", stored_again, fault("frame-duplicate", 1e4, 1e4, link="c->b"))
+seen("con-dup-cause", "one that came twice later", stored_again, fault("frame-duplicate", 21_000, None, link="c->b"))
 excused("con-dup-cause", "broadcasting", subscription("g1", mode="broadcasting"))
 excused("con-dup-cause", "offsets that somebody set", meddled("g1"))
 excused("con-dup-cause", "a restart", fault("kill", 19_000, 19_100, node="broker-b"))
