@@ -2,8 +2,8 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``replica``, ``consumption``, ``order``, ``delay``, ``protocol``, ``routing``; ``base`` holds
-what a wrapper is.
+``storage``, ``reading``, ``replica``, ``consumption``, ``order``, ``delay``, ``protocol``, ``routing``, and of oddities
+alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -11,7 +11,18 @@ from __future__ import annotations
 from typing import Final
 
 from reference_impl.errors import SettingsError
-from reference_impl.sabotage import consumption, delay, order, protocol, reading, replica, routing, storage
+from reference_impl.sabotage import (
+    consumption,
+    delay,
+    odd_answers,
+    odd_ways,
+    order,
+    protocol,
+    reading,
+    replica,
+    routing,
+    storage,
+)
 from reference_impl.sabotage.base import Sabotage
 
 SABOTAGES: Final[dict[str, Sabotage]] = {
@@ -21,7 +32,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
 }
 """Every planted bug by name."""
 ODDITIES: Final[dict[str, Sabotage]] = {
-    odd.name: odd for odd in (*storage.ODDITIES, *consumption.ODDITIES, *routing.ODDITIES)
+    odd.name: odd for area in (storage, consumption, routing, odd_answers, odd_ways) for odd in area.ODDITIES
 }
 """Every legal oddity by name."""
 

@@ -74,7 +74,7 @@ SIMULATED = tuple(bug for bug in CAUGHT if bug not in OVER_SOCKETS and CAUGHT[bu
 """Caught in the simulation by every run of the tests: a fraction of the work."""
 
 ALL = os.environ.get("MQCHECK_BUGS") == "all"
-LANE = "a whole lane: tox -e bugs, or MQCHECK_BUGS=all; the simulation or another bug of the scenario is always tried"
+LANE = "a whole lane: tox -e bugs, or MQCHECK_BUGS=all; the simulation or another one of the scenario is always tried"
 LATER = pytest.mark.skipif(
     not ALL, reason="a whole lane: tox -e bugs, or MQCHECK_BUGS=all; another bug is always caught in this way"
 )

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from legal_oddities import SHOWN
 from planted_bugs import CAUGHT
 
 from reference_impl.errors import SettingsError
@@ -14,7 +15,7 @@ from reference_impl.sabotage import ODDITIES, SABOTAGES, find
 
 def test_every_bug_names_the_guarantee_that_must_catch_it() -> None:
     assert {name: bug.guarantee for name, bug in SABOTAGES.items()} == {name: pair[0] for name, pair in CAUGHT.items()}
-    assert set(ODDITIES) == {"slow-flush", "duplicate-after-rebalance", "stale-route-within-limit"}
+    assert set(ODDITIES) == set(SHOWN)
     assert all(odd.guarantee is None for odd in ODDITIES.values())
     assert all(entry.summary for entry in (*SABOTAGES.values(), *ODDITIES.values()))
 
@@ -24,6 +25,14 @@ def test_the_readme_lists_every_bug() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \| ([a-z]+-[a-z0-9-]+) \|$", page, re.MULTILINE)
     told = {name: (what.removeprefix("a NameServer that "), guarantee) for name, what, guarantee in rows}
     assert told == {name: (bug.summary, bug.guarantee) for name, bug in SABOTAGES.items()}
+
+
+def test_the_readme_lists_every_oddity() -> None:
+    page = (Path(__file__).parents[2] / "reference_impl" / "README.md").read_text(encoding="utf-8")
+    _, _, table = page.partition("| `--odd` |")
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \| .+ \|$", table, re.MULTILINE)
+    told = {name: what.removeprefix("a NameServer that ") for name, what in rows}
+    assert told == {name: odd.summary for name, odd in ODDITIES.items()}
 
 
 def test_a_process_takes_only_what_concerns_its_role() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import legal_oddities
 import pytest
 from planted_bugs import CAUGHT, SIMULATED
 
@@ -48,6 +49,17 @@ def test_a_planted_bug_is_caught(bug: str, play: Any) -> None:
     verdict = judged.verdict(guarantee)
     assert verdict.verdict == "violated", verdict.reason
     assert verdict.evidence
+
+
+@pytest.mark.parametrize("odd", legal_oddities.SIMULATED)
+def test_an_oddity_is_seen_and_no_violation(odd: str, play: Any) -> None:
+    from mqcheck.history.loader import load
+
+    scenario, guarantee = legal_oddities.SHOWN[odd]
+    judged = play(scenario, odd=odd)
+    assert load(judged.folder).execute(legal_oddities.SEEN[odd]).fetchone() == (True,)
+    assert judged.all_held()
+    assert judged.verdicts[guarantee].verdict == "held", judged.verdicts[guarantee].reason
 
 
 def test_real_numbers_a_silent_broker_is_forgotten_after_two_minutes(play: Any) -> None:
