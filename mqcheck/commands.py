@@ -28,6 +28,7 @@ First steps:
   mqcheck check .mqcheck/latest                 judge the recorded run again
   mqcheck repro .mqcheck/latest power-cut dur-ack-power-sf --out DIR
                                                 a violation as a folder for whoever can mend it
+  mqcheck baseline .mqcheck/latest --out FILE   from then on only new violations fail (run --baseline FILE)
   mqcheck show dur-ack-kill                     what is promised, who says so, how it is judged
   mqcheck run --target apache:4.9.7             judge real Apache RocketMQ (needs Java)
   mqcheck run --target exec:my-broker.toml      judge any broker, described by a file (docs/targets.md)
@@ -54,6 +55,7 @@ Known = Annotated[
         "--known", metavar="FILE|none", help="Known violations (default: the project's own of apache:VERSION)."
     ),
 ]
+Baseline = Annotated[str | None, typer.Option("--baseline", metavar="FILE", help="Violations that were there before.")]
 SpecFolders = Annotated[list[Path] | None, typer.Option("--specs", metavar="DIR", help="More guarantees; repeatable.")]
 Targets = Annotated[
     list[str] | None, typer.Argument(metavar="TARGET", help="As for run: reference, apache:VERSION, exec:FILE.")
@@ -74,8 +76,8 @@ def run(context: typer.Context) -> int:
 
     Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE|external:HOST:PORT, --rocketmq-home DIR,
     --allow destructive, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME,
-    --odd NAME, --specs DIR (repeatable), --known FILE|none, --strict, --concurrency N. Anything else goes to pytest:
-    -n 2, -x, -v, --lf, --junitxml FILE.
+    --odd NAME, --specs DIR (repeatable), --known FILE|none, --baseline FILE, --strict, --concurrency N. Anything
+    else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 
@@ -83,7 +85,13 @@ def run(context: typer.Context) -> int:
 
 
 @app.command("check")
-def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None, known: Known = None) -> int:
+def check(
+    folder: Folder,
+    as_json: Json = False,
+    specs: SpecFolders = None,
+    known: Known = None,
+    baseline: Baseline = None,
+) -> int:
     """Judge a recorded run again: a run's folder, its history/, or one history in it.
 
     Reads nothing but the history. Prints the summary, or with --json what report.json would hold.
@@ -92,7 +100,7 @@ def check(folder: Folder, as_json: Json = False, specs: SpecFolders = None, know
     from mqcheck.report.summary import conditions
     from mqcheck.report.terminal import totals, verdict_line, worth_a_line
 
-    report, status = judge_again(folder, specs or [], known)
+    report, status = judge_again(folder, specs or [], known, baseline)
     if as_json:
         sys.stdout.write(dump(report))
         return status
@@ -199,6 +207,31 @@ def repro(
 
     told = make_repro(run_folder, scenario, guarantee, out, specs or [])
     print(f"{told}: {out / 'README.md'}")
+    return exits.HELD
+
+
+@app.command("baseline")
+def baseline(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN-FOLDER", help="A finished run's folder.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The file to write, or to renew.")],
+    specs: SpecFolders = None,
+) -> int:
+    """Take the violations of a run as they are: from then on only new ones fail.
+
+    \b
+      mqcheck run --target exec:my-broker.toml
+      mqcheck baseline .mqcheck/latest --out my-broker.known.toml
+      mqcheck run --target exec:my-broker.toml --baseline my-broker.known.toml
+
+    A violation of the file stays a violation in every report, marked as known. One that was put to the test and held is
+    fixed, and fails the run until the file is renewed: this command over the same file. What the run did not decide
+    stays in it as it is, and so do the words of its entries (specs/README.md), which are meant to be edited.
+    """
+    from mqcheck.baseline import make
+    from mqcheck.specs import load_specs
+
+    told = make(run_folder, out, load_specs(specs or []))
+    print(f"{told}: {out}")
     return exits.HELD
 
 
@@ -310,7 +343,9 @@ def plugin_arguments() -> list[str]:
     return [] if installed else ["-p", "mqcheck.plugin"]
 
 
-def judge_again(folder: Path, specs: Sequence[Path], known: str | None = None) -> tuple[dict[str, Any], int]:
+def judge_again(
+    folder: Path, specs: Sequence[Path], known: str | None = None, baseline: str | None = None
+) -> tuple[dict[str, Any], int]:
     """The report of a recorded run and the exit status it gives. Raises HistoryError and SpecsError."""
     from mqcheck.known import load_known
     from mqcheck.report.summary import History, failures_of, histories_in, make_report, read_plan, run_of
@@ -322,7 +357,8 @@ def judge_again(folder: Path, specs: Sequence[Path], known: str | None = None) -
     outcomes = asyncio.run(_judge_all(folders, plans, specs))
     histories = [History(plan, outcome) for plan, outcome in zip(plans, outcomes, strict=True)]
     run = run_of(plans)
-    report = make_report(histories, loaded, run, load_known(known, run["target"], run["target_version"], loaded))
+    violations = load_known(known, run["target"], run["target_version"], loaded, baseline)
+    report = make_report(histories, loaded, run, violations)
     return report, exits.status(exits.HELD, failures_of(report))
 
 

@@ -79,7 +79,13 @@ class Conformance:
                     self.settings.allow,
                 )
                 kit = machinery.load(self.settings, self.run, target)
-                self._known = load_known(self.settings.known, self.settings.target, kit.target_version, kit.specs)
+                self._known = load_known(
+                    self.settings.known,
+                    self.settings.target,
+                    kit.target_version,
+                    kit.specs,
+                    self.settings.baseline,
+                )
                 self._kit = kit
             except UserError as error:
                 raise pytest.UsageError(str(error)) from error

@@ -1,16 +1,18 @@
 """Known violations: what a target is known to break, and why that does not fail a run.
 
-``specs/known/apache-<version>.toml`` holds those of Apache RocketMQ; ``--mqcheck-known FILE`` names somebody else's. A
-known violation stays a violation in every report. An entry is strict: once its pair holds, the run fails until the
-entry is gone, unless it says that it shows only sometimes. The form of an entry is described in ``specs/README.md``.
+``specs/known/apache-<version>.toml`` holds those of Apache RocketMQ; ``--mqcheck-known FILE`` names somebody else's,
+and ``--mqcheck-baseline FILE`` one that ``baseline`` has made of a run. A known violation stays a violation in every
+report. An entry is strict: once its pair holds, the run fails until the entry is gone, unless it says that it shows
+only sometimes. The form of an entry is described in ``specs/README.md``.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -18,14 +20,17 @@ from typing import Any, Final
 from mqcheck.errors import SpecsError
 from mqcheck.specs import Specs, own_folder
 
+DO_WITHOUT: Final = "--mqcheck-known none does without"
+MAKE_BASELINE: Final = "`mqcheck baseline .mqcheck/latest --out FILE` makes one of a finished run"
 NONE: Final = "none"
 """The setting's value that switches all entries off."""
 SEE: Final = (
     re.compile(r"([\w.-]+/[\w.-]+)#(\d+)"),
     re.compile(r"https?://\S+"),
     re.compile(r"docs/findings\.md#[\w-]+"),
+    re.compile(r"run [\w-]+"),
 )
-"""Where an entry may send its reader: an issue of a repository, a page, an entry of docs/findings.md."""
+"""Where an entry may send its reader: an issue of a repository, a page, an entry of docs/findings.md, a run's id."""
 VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
 
 
@@ -39,7 +44,7 @@ class KnownViolation:
     what: str
     """What is broken, in a sentence."""
     see: str
-    """``owner/repository#number``, a URL, or ``docs/findings.md#heading``."""
+    """``owner/repository#number``, a URL, ``docs/findings.md#heading``, or ``run`` and the id of a run that saw it."""
     since: str | None
     """First version that has it; None: all before ``until``."""
     until: str | None
@@ -47,6 +52,8 @@ class KnownViolation:
     sometimes: bool
     """It shows only now and then (a race): a run in which it does not is fine."""
     path: str
+    baseline: bool = False
+    """It stands in a baseline: renewed by a command, not by hand."""
 
     @property
     def link(self) -> str | None:
@@ -63,6 +70,9 @@ class KnownViolation:
     def gone(self) -> str:
         """What to do when its pair was put to the test and held."""
         which = f"guarantee {self.guarantee!r}, scenario {self.scenario!r}"
+        if self.baseline:
+            renew = f"mqcheck baseline .mqcheck/latest --out {shlex.quote(self.path)}"
+            return f"violation of the baseline is fixed ({which}): renew it with `{renew}`"
         return f"known violation no longer shows: remove the entry from {self.path} ({which}: {self.what})"
 
     def as_dict(self) -> dict[str, Any]:
@@ -75,6 +85,8 @@ class KnownViolations:
     """The entries that concern one target in its version."""
 
     entries: tuple[KnownViolation, ...] = ()
+    baseline: str | None = None
+    """The file of the baseline, where there is one."""
 
     def of(self, scenario: str, guarantee: str) -> KnownViolation | None:
         """The entry of a pair, the first in the file's order; None when there is none."""
@@ -85,19 +97,22 @@ class KnownViolations:
 NOTHING: Final = KnownViolations()
 
 
-def load_known(setting: str | None, target: str, version: str, specs: Specs) -> KnownViolations:
-    """The known violations of a target: those of the file in ``setting``, none at all, or by default the project's own.
+def load_known(
+    setting: str | None, target: str, version: str, specs: Specs, baseline: str | None = None
+) -> KnownViolations:
+    """The known violations of a target: those of the file in ``setting``, none at all, or by default the project's own;
+    and those of a ``baseline``.
 
     ``version`` is what the target says of itself. Raises SpecsError naming file, entry, field, rule and way out.
     Called once per session and by whoever makes a report.
     """
-    if setting == NONE:
+    path = None if setting == NONE else Path(setting) if setting is not None else own_file(target)
+    entries = [] if path is None else read_file(path, specs)
+    if baseline is not None:
+        entries += [replace(entry, baseline=True) for entry in read_file(Path(baseline), specs, MAKE_BASELINE)]
+    if not entries and baseline is None:
         return NOTHING
-    path = Path(setting) if setting is not None else own_file(target)
-    if path is None:
-        return NOTHING
-    entries = read_file(path, specs)
-    return KnownViolations(tuple(entry for entry in entries if _concerns(entry, version)))
+    return KnownViolations(tuple(entry for entry in entries if _concerns(entry, version)), baseline)
 
 
 def own_file(target: str) -> Path | None:
@@ -109,14 +124,13 @@ def own_file(target: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def read_file(path: Path, specs: Specs) -> list[KnownViolation]:
+def read_file(path: Path, specs: Specs, way_out: str = DO_WITHOUT) -> list[KnownViolation]:
     """The validated entries of one file; a file without any is fine. Raises SpecsError."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SpecsError(
-            f"known violations: {path}: {error}; specs/README.md shows the form of an entry, and --mqcheck-known none "
-            "does without"
+            f"known violations: {path}: {error}; specs/README.md shows the form of an entry, and {way_out}"
         ) from error
     extra = sorted(set(data) - {"known"})
     if extra:
@@ -160,7 +174,7 @@ class _Entry:
         if guarantee not in specs.ids() or not specs.get(guarantee).promised:
             raise self.fail("guarantee", "no promise has this id; `mqcheck list` shows all")
         if not any(form.fullmatch(values["see"]) for form in SEE):
-            raise self.fail("see", "owner/repository#number, a URL, or docs/findings.md#heading")
+            raise self.fail("see", "owner/repository#number, a URL, or docs/findings.md#heading (or: run ID)")
         for field in ("since", "until"):
             if values[field] and not VERSION.fullmatch(values[field]):
                 raise self.fail(field, 'a version such as "5.1.0"')

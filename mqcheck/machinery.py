@@ -268,6 +268,8 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
         words.append(f"--mqcheck-odd {settings.odd}")
     if settings.known is not None:
         words.append(f"--mqcheck-known {shlex.quote(settings.known)}")
+    if settings.baseline is not None:
+        words.append(f"--mqcheck-baseline {shlex.quote(settings.baseline)}")
     defaults = {setting.name: setting.default for setting in SETTINGS}
     words += [
         f"{option} {value}"

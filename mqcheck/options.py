@@ -74,6 +74,14 @@ SETTINGS: Final = (
         "FILE|none",
         "Known violations of the target, which do not fail the run (default: the project's own for apache:VERSION).",
     ),
+    Setting(
+        "baseline",
+        "text",
+        None,
+        "FILE",
+        "Violations of a target of one's own that were there before, as `mqcheck baseline` wrote them: only new ones "
+        "fail, and fixed ones until the file is renewed.",
+    ),
     Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
     Setting(
         "disk",

@@ -57,6 +57,8 @@ class Settings:
     strict: bool
     concurrency: int | None
     """None: three for each core."""
+    baseline: str | None = None
+    """A file of violations that were there before, as a whole path."""
     disk: Literal["own", "fuse"] = "own"
     """How the reference's disk fails: by itself, or by a file system of ours under it."""
     disk_model: Model = MODELS[0]
@@ -105,6 +107,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         odd=value["odd"],
         specs=tuple(start("specs") / folder for folder in value["specs"]),
         known=_known(value["known"], start("known")),
+        baseline=str(start("baseline") / value["baseline"]) if value["baseline"] else None,
         strict=value["strict"],
         concurrency=value["concurrency"],
         disk=_one_of("disk", value["disk"], DISKS),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from mqcheck.judge.verdicts import INCONCLUSIVE, VIOLATED, WORST_FIRST
 from mqcheck.report.outcomes import Outcome
-from mqcheck.report.summary import conditions, headline, relative
+from mqcheck.report.summary import beside_baseline, conditions, headline, relative
 
 LINES_MAX: Final = 40
 """Verdicts listed by name in the summary; ours: the rest is counted, the report has all."""
@@ -63,8 +63,8 @@ def verdict_line(verdict: Mapping[str, Any], selected: set[tuple[str, str]]) -> 
 
 
 def totals(report: Mapping[str, Any]) -> list[str]:
-    """The headline, then levels and subjects that it leaves out."""
-    lines = [headline(report)]
+    """The headline, the run beside its baseline, then levels and subjects that the headline leaves out."""
+    lines = [headline(report), *filter(None, [beside_baseline(report)])]
     for level in ("SHOULD", "MAY"):
         told = _counts(
             [line for line in report["guarantees"] if line["level"] == level and line["subject"] != "client"]
