@@ -42,3 +42,45 @@ def test_lose_delayed(bench: type[Bench], bug: bool) -> None:
         b.ask(36, fields)
     b.advance(3_000)
     assert len(b.bodies("%RETRY%G")) == LOSE_EVERY, "retries are not its business"
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_deliver_late(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("deliver-late", bug), messageDelayLevel="1s 2s 3s 4s 5s 6s 7s 8s 9s 10s 11s 12s")
+    b.send("T", b"later", properties={"KEYS": "k", "DELAY": "1", "WAIT": "true"})
+    b.send("T", b"now", properties={"KEYS": "DELAY"})
+    b.advance(10_900)
+    assert b.bodies("T") == ([b"now"] if bug else [b"now", b"later"])
+    b.advance(300)
+    assert b.bodies("T") == [b"now", b"later"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_clamp_low(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("clamp-low", bug), messageDelayLevel="1s 5s")
+    for level in ("1", "2", "3", "-1"):
+        b.send("T", level.encode(), properties={"DELAY": level})
+    b.advance(2_000)
+    assert b.bodies("T") == ([b"-1", b"1", b"3"] if bug else [b"-1", b"1"])
+    b.advance(4_000)
+    assert sorted(b.bodies("T")) == [b"-1", b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_wake_in_first_queue(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("wake-in-first-queue", bug))
+    b.send("T", b"later", 2, properties={"DELAY": "1"})
+    b.send("T", b"now", 2)
+    b.advance(2_000)
+    assert (b.bodies("T", 0), b.bodies("T", 2)) == (([b"later"], [b"now"]) if bug else ([], [b"now", b"later"]))
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_forget_delayed(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("forget-delayed", bug))
+    b.send("T", b"before", properties={"DELAY": "2"})
+    b.advance(1_000)
+    b.restart()
+    b.send("T", b"after", properties={"DELAY": "2"})
+    b.advance(9_000)
+    assert b.bodies("T") == ([b"after"] if bug else [b"before", b"after"])

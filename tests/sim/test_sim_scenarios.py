@@ -30,6 +30,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "consumer-fails",
         "consumer-silent",
         "delay",
+        "delay-restart",
         "disk-error",
         "disk-full",
         "locks",

@@ -1,6 +1,17 @@
 """One history per clause of a guarantee's query: the verdict would be another if the clause were gone."""
 
-from clauses import consumption, evidence, groups, replication, requests, routing, storage
+from clauses import consumption, delay, evidence, groups, replication, requests, routing, storage
 from clauses.base import CASES, Case
 
-__all__ = ["CASES", "Case", "consumption", "evidence", "groups", "replication", "requests", "routing", "storage"]
+__all__ = [
+    "CASES",
+    "Case",
+    "consumption",
+    "delay",
+    "evidence",
+    "groups",
+    "replication",
+    "requests",
+    "routing",
+    "storage",
+]

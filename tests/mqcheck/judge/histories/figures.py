@@ -18,6 +18,7 @@ CONFIG = {
             "client_expiry_ms": 4000,
             "client_scan_ms": 500,
             "hold_scan_ms": 500,
+            "delay_scan_ms": 100,
             "lock_expiry_ms": 3000,
             "offset_flush_ms": 1000,
             "delay_level_1_ms": 1000,

@@ -8,6 +8,7 @@ from histories import groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.requests import Requests
 from histories.rows import Row
+from histories.waiting import Waiting
 
 
 def healthy() -> Healthy:
@@ -20,7 +21,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Requests):
+class Healthy(Waiting, Requests):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -43,6 +44,8 @@ class Healthy(Requests):
         self.copied_load()
         self.failing_load()
         self.delayed_load()
+        self.odd_levels()
+        self.waiting_through_a_kill()
         self.odd_sends()
         self.held_pulls()
         self.routing()
