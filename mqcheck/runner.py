@@ -57,11 +57,15 @@ class Stage:
 
 def real_stage(server: ToxiproxyServer, guard: Guard) -> Stage:
     """The real world: this host's clocks, links through a running Toxiproxy server, client processes."""
+    from mqcheck.links.pulse import Pulses
     from mqcheck.links.topology import Network
     from mqcheck.workloads.launcher import ProcessLauncher
 
+    pulses = Pulses(server, RealClock())
+
     def network(recorder: Recorder, prefix: str) -> NetworkLike:
-        return Network(recorder, server, prefix=prefix, vip=False)  # the kit's own clients never use that port
+        # The kit's own clients never use the VIP port.
+        return Network(recorder, server, prefix=prefix, vip=False, pulses=pulses)
 
     return Stage(RealClock(), guard, network, lambda: ProcessLauncher(guard))
 

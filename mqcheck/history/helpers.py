@@ -58,8 +58,8 @@ def _slack(t0: str, t1: str) -> str:
 
 def _worst_stall(t0: str, t1: str) -> str:
     return (
-        "(SELECT arg_max(hs.process || ' ' || CAST((hs.ended - hs.began) // 1000000 AS VARCHAR) || ' ms', "
-        "hs.ended - hs.began) "
+        "(SELECT arg_max(coalesce(hs.part, hs.process) || ' ' || "
+        "CAST((hs.ended - hs.began) // 1000000 AS VARCHAR) || ' ms', hs.ended - hs.began) "
         f"FROM stalls AS hs WHERE hs.ended > {t0} AND hs.began < {t1})"
     )
 

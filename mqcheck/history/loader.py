@@ -158,8 +158,20 @@ def _load_parquet(folder: Path) -> duckdb.DuckDBPyConnection:
             connection.close()
             raise HistoryError(f"{path} is missing: copy the whole tables/ folder, or judge from events/")
         quoted = str(path).replace("'", "''")
-        connection.execute(f"CREATE TABLE {name} AS SELECT * FROM read_parquet('{quoted}')")
+        source = f"read_parquet('{quoted}')"
+        connection.execute(f"CREATE TABLE {name} AS SELECT {_columns_of(connection, name, source)} FROM {source}")
     return connection
+
+
+def _columns_of(connection: duckdb.DuckDBPyConnection, name: str, source: str) -> str:
+    """What to select of a stored table: a column that an older version did not record has its usual value."""
+    if name not in TABLES:
+        return "*"
+    there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    return ", ".join(
+        column if column in there else f"CAST({DEFAULTS.get(column, 'NULL')} AS {column_type(column)}) AS {column}"
+        for column in TABLES[name].all_columns()
+    )
 
 
 def _connect(lines: int) -> duckdb.DuckDBPyConnection:

@@ -262,7 +262,7 @@ TABLES: Final[dict[str, Table]] = {
             "nodes", "life", "node role broker broker_id life spawned ready ending ended how exit_code version address"
         ),
         _table("phases", "life", "name began ended"),
-        _table("stalls", "life", "began ended"),
+        _table("stalls", "life", "part began ended"),
         _table("config", "point", "node key setting"),
         _table("clocks", "point", "boot offset_ns error_ns"),
         _table("late_answers", "point", "code"),

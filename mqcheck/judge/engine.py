@@ -291,8 +291,8 @@ def _doubt(
 def _worst_stall(connection: duckdb.DuckDBPyConnection) -> str:
     """The longest stall of the run as the end of a reason, where there was one; how much stalled in all beside it."""
     row = connection.execute(
-        "SELECT arg_max(process, ended - began), max(ended - began) // 1000000, sum(ended - began) // 1000000 "
-        "FROM stalls"
+        "SELECT arg_max(coalesce(part, process), ended - began), max(ended - began) // 1000000, "
+        "sum(ended - began) // 1000000 FROM stalls"
     ).fetchone()
     if row is None or row[0] is None:
         return ""

@@ -37,6 +37,7 @@ from mqcheck.links.tap import RegistrationTap, RegistrationWatcher
 
 if TYPE_CHECKING:
     from mqcheck.history.recorder import Recorder
+    from mqcheck.links.pulse import Pulses
     from mqcheck.links.toxiproxy import ToxiproxyServer
     from mqcheck.rocketmq.frame import Command
 
@@ -81,10 +82,19 @@ class Network:
     """
 
     def __init__(
-        self, recorder: Recorder | None, server: ToxiproxyServer, *, prefix: str = "mqcheck", vip: bool = True
+        self,
+        recorder: Recorder | None,
+        server: ToxiproxyServer,
+        *,
+        prefix: str = "mqcheck",
+        vip: bool = True,
+        pulses: Pulses | None = None,
     ) -> None:
-        """`vip`: whether clients may use brokers' VIP ports, so that their links have them from the start."""
+        """`vip`: whether clients may use brokers' VIP ports, so that their links have them from the start. `pulses`:
+        who sees the server stand still, and is to tell the recorder.
+        """
         self._recorder = recorder
+        self._pulses = pulses
         self._roles = (MAIN, VIP) if vip else (MAIN,)
         self._toxiproxy = server
         # Proxies of an earlier network with this prefix are still in the server's counts: names are used once.
@@ -258,6 +268,8 @@ class Network:
         for task in self._moves:
             task.cancel()
         await asyncio.gather(*self._moves, self._sampling.close(), return_exceptions=True)
+        if self._pulses is not None and self._recorder is not None:
+            await self._pulses.leave(self._recorder)
         async with self._laying:
             links, self._links = list(self._links.values()), {}
             results = await asyncio.gather(
@@ -280,6 +292,8 @@ class Network:
             link = self._links.get(name)
             if link is not None:
                 return link
+            if not self._links and self._pulses is not None and self._recorder is not None:
+                self._pulses.tell(self._recorder)
             link = _Link(name, peer, server)
             try:
                 await (self._lay_nameserver(link) if server in self._nameservers else self._lay_broker(link))

@@ -190,6 +190,10 @@ class ToxiproxyServer:
         """Process ids of all lanes."""
         return [lane.pid for lane in self._lanes]
 
+    def lanes(self) -> tuple[ToxiproxyServer, ...]:
+        """The servers started so far, this one first."""
+        return tuple(self._lanes)
+
     @property
     def running(self) -> bool:
         """True until the process has ended."""

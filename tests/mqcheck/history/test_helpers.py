@@ -16,8 +16,9 @@ from mqcheck.specs import load_specs
 TABLES = """
 CREATE TABLE config (node VARCHAR, key VARCHAR, setting VARCHAR);
 INSERT INTO config VALUES ('a', 'x_ms', '3000'), ('b', 'x_ms', '5000'), ('*', 'all_ms', '7'), ('a', 'mode', 'SYNC');
-CREATE TABLE stalls (process VARCHAR, began BIGINT, ended BIGINT);
-INSERT INTO stalls VALUES ('kit', 100, 300), ('kit', 900, 1000), ('c', 200, 250000200);
+CREATE TABLE stalls (process VARCHAR, began BIGINT, ended BIGINT, part VARCHAR);
+INSERT INTO stalls VALUES ('kit', 100, 300, NULL), ('kit', 900, 1000, NULL), ('c', 200, 250000200, NULL);
+INSERT INTO stalls VALUES ('kit', -3000000, -1000000, 'toxiproxy 2');
 CREATE TABLE clock_error (error_ns BIGINT);
 INSERT INTO clock_error VALUES (5);
 CREATE TABLE phases (name VARCHAR, began BIGINT, ended BIGINT);
@@ -55,6 +56,7 @@ def connection() -> duckdb.DuckDBPyConnection:
         ("slack(0, 1000)", 200 + 100 + 800 + 5),
         ("worst_stall(0, 1000)", "c 250 ms"),
         ("worst_stall(0, 50)", None),
+        ("worst_stall(-2500000, -1500000)", "toxiproxy 2 2 ms"),
         ("tolerance()", 1_500_000_000),
         ("phase_end('recover')", 70),
         ("within_fault('kill', 15)", True),

@@ -235,3 +235,14 @@ def test_parquet_gives_the_same_tables_and_facts(tmp_path: Path) -> None:
     (tmp_path / "tables" / "sends.parquet").unlink()
     with pytest.raises(HistoryError, match=r"sends\.parquet is missing"):
         load(tmp_path)
+
+
+def test_a_column_that_an_older_version_did_not_store_has_its_usual_value(tmp_path: Path) -> None:
+    write(tmp_path, "kit.0", [header(), began(1, 10, message=5, topic="t"), ended(1, 13, outcome="ok")])
+    connection = load_tables(tmp_path)
+    for column in ("tag", "delay_level"):
+        connection.execute(f"ALTER TABLE sends DROP COLUMN {column}")
+    write_parquet(connection, tmp_path)
+    connection.close()
+    (tmp_path / "events" / "kit.0.jsonl").unlink()
+    assert rows(tmp_path, "SELECT message, tag, delay_level FROM sent") == [(5, None, 0)]
