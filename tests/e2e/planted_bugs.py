@@ -52,6 +52,14 @@ CAUGHT = {
     "answer-oneway": ("prt-oneway", "protocol"),
     "change-replica": ("rep-offset-same", "replication"),
     "skip-after-reconnect": ("rep-resume", "replication"),
+    "refuse-slow-slave": ("rep-slave-slow", "slave-lost"),
+    "ack-without-slave": ("rep-slave-missing", "slave-lost"),
+    "move-replica": ("rep-prefix", "slave-lost"),
+    "mute-without-master": ("rep-slave-read", "slave-lost"),
+    "slave-takes-sends": ("rep-slave-refuse", "slave-lost"),
+    "suggest-slave": ("rep-redirect", "slave-lost"),
+    "keep-own-topics": ("rep-meta-topics", "slave-lost"),
+    "keep-own-offsets": ("rep-meta-offsets", "slave-lost"),
     "refuse-after-crash": ("dur-power-start", "power-cut"),
     "leave-all": ("ns-isolated", "nameserver-cut"),
     "never-expire-locks": ("ord-lock-expiry", "locks"),
@@ -71,7 +79,7 @@ OVER_SOCKETS = (
 """Caught in real processes by every run of the tests: one for each scenario that cannot be simulated, and one of each
 kind: a power cut, a body, a link, clients that come and go. The others are caught there by ``tox -e bugs``."""
 
-REAL_ONLY = ("replication", "slow-fsync")
+REAL_ONLY = ("replication", "slave-lost", "slow-fsync")
 """Scenarios that cannot be simulated."""
 
 SIMULATED = tuple(bug for bug in CAUGHT if bug not in OVER_SOCKETS and CAUGHT[bug][1] not in REAL_ONLY)

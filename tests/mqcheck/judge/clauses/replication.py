@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from defects.base import History, a_message
 
-from clauses.base import accused, change, excused, innocent, remove, slave_of
+from clauses.base import accused, change, excused, fault, innocent, remove, seen, slave_of, stalled
 
 
 def of(history: History, offset: int) -> int:
@@ -46,3 +46,40 @@ excused("rep-resume", "below its last offset", change("readings", **SLAVE, to={"
 excused("rep-resume", "half messages", lambda h: change("sends", message=of(h, 30), to={"transactional": True})(h))
 excused("rep-resume", "delayed messages", lambda h: change("sends", message=of(h, 30), to={"delay_level": 1})(h))
 innocent("rep-resume", "slaves alone", lambda h: remove("final_log", node="broker-m", message=of(h, 30))(h))
+
+LATE = "rep-slave-slow"
+seen(LATE, "answered late", lambda h: change("attempts", message=of(h, 25), to={"until": 15_970, "at": 13_020})(h))
+seen(LATE, "stored", lambda h: remove("final_log", node="broker-m", message=of(h, 25))(h))
+innocent(
+    LATE,
+    "the kit stood still",
+    lambda h: change("attempts", message=of(h, 25), to={"until": 15_970, "at": 13_020})(h),
+    stalled(13_100, 15_000),
+)
+excused(LATE, "several slaves", slave_of("broker-m", 2))
+
+MISSING = "rep-slave-missing"
+excused(MISSING, "several slaves", slave_of("broker-m", 2))
+excused(MISSING, "sent too soon", lambda h: change("attempts", message=of(h, 64), to={"at": 30_400})(h))
+excused(MISSING, "answered in the fault", lambda h: change("attempts", message=of(h, 64), to={"until": 31_800})(h))
+
+excused("rep-prefix", "a master whose power was cut", fault("power-cut", 30_000, 30_100, node="broker-m"))
+seen(
+    "rep-prefix",
+    "other bytes",
+    lambda h: change("final_log", node="broker-m-slave", message=of(h, 7), to={"record_digest": -1})(h),
+)
+
+READ = {"node": "broker-n-slave", "reading": "alive"}
+excused("rep-slave-read", "had before", change("readings", **READ, to={"max_offset": 0}))
+excused("rep-slave-read", "complete", change("readings", **READ, to={"complete": False}))
+excused(
+    "rep-slave-read",
+    "5.x without slaveReadEnable",
+    change("nodes", node="broker-n-slave", to={"version": "5.3.2"}),
+)
+
+META = ("rep-meta-topics", "rep-meta-offsets")
+for each in META:
+    excused(each, "master or slave down", fault("kill", 4_000, 4_100, node="broker-n"))
+    excused(each, "cut off", fault("blackhole", 4_000, 4_100, link="broker-n-slave->broker-n"))

@@ -38,7 +38,9 @@ CONFIG = {
         "max_reconsume": 2,
         "recover_ms": 5000,
     },
-    "broker-m": {"brokerRole": "SYNC_MASTER"},
+    "broker-m": {"brokerRole": "SYNC_MASTER", "slaveTimeout": 400},
+    "broker-n": {"brokerRole": "ASYNC_MASTER"},
+    "broker-n-slave": {"reference.slaveSyncMs": 500},
 }
 TOPIC, POWER_TOPIC, FAIL_TOPIC, DELAY_TOPIC = "T", "P", "F", "D"
 GROUPS = ("g1", "g2", "g3", "go")
@@ -49,5 +51,6 @@ CUT_MS, CUT_READY_MS = 10_500, 11_500
 DISK_FAULT_MS, DISK_TOPIC = 9_800, "E"
 DISK_FAULTS = {"broker-e": "fsync-error", "broker-f": "disk-full"}
 SLAVE_CUT_MS, SLAVE_HEALED_MS = 13_000, 16_000
-COPIED_TOPIC = "S"
+COPIED_TOPIC, SLAVE_TOPIC = "S", "N"
+SLAVE_GONE_MS = (30_000, 32_000)
 SILENT_MS = 18_000

@@ -6,8 +6,8 @@ from functools import cache
 
 from histories import groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
-from histories.requests import Requests
 from histories.rows import Row
+from histories.slaves import Slaves
 from histories.waiting import Waiting
 
 
@@ -21,12 +21,13 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Waiting, Requests):
+class Healthy(Waiting, Slaves):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
     messages), the link broker-b->nameserver-2 is a black hole for eight seconds, nameserver-2 is killed and restarted,
-    member c5 of g3 falls silent; the slave of broker-m is cut off for three seconds.
+    member c5 of g3 falls silent; the slave of broker-m is cut off for three seconds, and later gone for two, as is the
+    master of broker-n.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class Healthy(Waiting, Requests):
         self.power_load()
         self.disk_load()
         self.copied_load()
+        self.slave_load()
         self.failing_load()
         self.delayed_load()
         self.odd_levels()
@@ -104,10 +106,10 @@ class Healthy(Waiting, Requests):
     def slave_reading(self) -> None:
         """The slave holds what its master holds."""
         for record in self.find("final_log", broker="broker-m"):
-            record.set(record_digest=record.get("message") * 13)
+            record.set(record_digest=record.get("message") * 13, physical_offset=record.get("queue_offset") * 200)
             self.point("final_log", 36_500, **{**record.columns, "node": "broker-m-slave"})
         place = {"broker": "broker-m", "broker_id": 1, "master": False, "topic": COPIED_TOPIC, "queue": 0}
-        end = {"min_offset": 0, "max_offset": 60, "complete": True}
+        end = {"min_offset": 0, "max_offset": self.offsets[COPIED_TOPIC, "broker-m", 0], "complete": True}
         self.span("readings", 36_400, 36_600, end, reading="final", node="broker-m-slave", **place)
 
     def record(self, message: int, place: tuple[str, str, int], offset: int, attempt: int) -> Row:
