@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -42,6 +42,9 @@ ONE_THREAD_LINES_MAX: Final = 200_000
 
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024
 """Longest line DuckDB is asked to read; ours: no column holds a message body."""
+
+ROUTED_LINES_MAX: Final = 1 << 16
+"""Lines that wait in memory for their tables' files; ours: a dozen megabytes, in few large writes."""
 
 _HEAD: Final = b'{"e":"'
 _PARTS: Final = {b',"w":"b"': "b", b',"w":"e"': "e"}
@@ -76,14 +79,24 @@ class _Routed:
     folder: Path
     files: dict[tuple[str, str], BinaryIO] = field(default_factory=dict)
     lines: Counter[tuple[str, str]] = field(default_factory=Counter)
+    waiting: dict[tuple[str, str], list[bytes]] = field(default_factory=dict)
+    """Lines that are in no file yet."""
 
-    def write(self, table: str, part: str, data: bytes) -> None:
-        key = (table, part)
-        file = self.files.get(key)
-        if file is None:
-            file = self.files[key] = (self.folder / f"{table}.{part}").open("wb", buffering=1 << 18)
-        file.write(data)
-        self.lines[key] += 1
+    def into(self, table: str, part: str) -> Callable[[bytes], None]:
+        """What takes the lines of one file."""
+        return self.waiting.setdefault((table, part), []).append
+
+    def flush(self) -> None:
+        """Write what waits."""
+        for key, lines in self.waiting.items():
+            if not lines:
+                continue
+            file = self.files.get(key)
+            if file is None:
+                file = self.files[key] = (self.folder / ".".join(key)).open("wb")
+            file.write(b"".join(lines))
+            self.lines[key] += len(lines)
+            lines.clear()
 
     def close(self) -> None:
         for file in self.files.values():
@@ -184,29 +197,52 @@ def _connect(lines: int) -> duckdb.DuckDBPyConnection:
 
 def _route(path: Path, index: int, routed: _Routed) -> Stream:
     """Send the lines of one stream to their tables' files; cut a torn tail, refuse everything else."""
+    known: dict[bytes, Callable[[bytes], None]] = {}
+    plain = b'{"s":%d,' % index
     with path.open("rb") as file:
         stream = _header(path, index, file.readline())
-        plain = b'{"s":%d,' % index
         for count, line in enumerate(file, 2):
-            if not line.endswith(b"\n"):
+            take = known.get(line[: line.find(b',"t":')])
+            if take is not None and line[-2:] == b"}\n":
+                take(plain + line[1:])
+            elif line[-1:] == b"\n":
+                _first_of_its_kind(stream, line, count, routed, known)
+            else:
                 break
-            name_end = line.find(b'"', 6)
-            if line[:6] != _HEAD or line[-2:] != b"}\n" or name_end < 0:
-                raise StreamError(
-                    f"{path}:{count}: not a line of a stream: {line[:60]!r}; the file was damaged after the run"
-                )
-            name = line[6:name_end].decode("ascii", "replace")
             stream.lines = count
-            if name == "streams":
-                _closing(stream, line, count)
-                continue
-            table = TABLES.get(name)
-            if table is None:
-                raise StreamError(f"{path}:{count}: no table is called {name!r}; mqcheck/history/tables.py lists them")
-            part = _PARTS.get(line[name_end + 1 : name_end + 9], "p")
-            prefix = plain if table.shape != "life" else b'{"s":%d,"n":%d,' % (index, count)
-            routed.write(name, part, prefix + line[1:])
+            if count % ROUTED_LINES_MAX == 0:
+                routed.flush()
+    routed.flush()
     return stream
+
+
+def _first_of_its_kind(
+    stream: Stream, line: bytes, count: int, routed: _Routed, known: dict[bytes, Callable[[bytes], None]]
+) -> None:
+    """Look closely at a line; most of those that begin like it need no second look, and ``known`` gets what takes
+    them.
+    """
+    name_end = line.find(b'"', 6)
+    if line[:6] != _HEAD or line[-2:] != b"}\n" or name_end < 0:
+        raise StreamError(
+            f"{stream.path}:{count}: not a line of a stream: {line[:60]!r}; the file was damaged after the run"
+        )
+    name = line[6:name_end].decode("ascii", "replace")
+    if name == "streams":
+        _closing(stream, line, count)
+        return
+    table = TABLES.get(name)
+    if table is None:
+        raise StreamError(f"{stream.path}:{count}: no table is called {name!r}; mqcheck/history/tables.py lists them")
+    part = _PARTS.get(line[name_end + 1 : name_end + 9], "p")
+    take = routed.into(name, part)
+    if table.shape == "life":
+        take(b'{"s":%d,"n":%d,' % (stream.index, count) + line[1:])
+        return
+    take(b'{"s":%d,' % stream.index + line[1:])
+    head_end = name_end + 1 if part == "p" else name_end + 9
+    if line.startswith(b',"t":', head_end):
+        known[line[:head_end]] = take
 
 
 def _header(path: Path, index: int, line: bytes) -> Stream:
