@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -31,7 +32,7 @@ SLOWEST: Final = 12
 
 PLANTED: Final = (
     "dur-body-intact",
-    "rep-offset-same",
+    "rep-resume",
     "ns-empty-17",
     "con-alo",
     "con-offset-persist",
@@ -44,18 +45,28 @@ PLANTED: Final = (
 """Guarantees that are broken, each by the smallest defect that the judge's tests know, which breaks no other."""
 
 
+def planted(history: Any) -> Any:
+    """The same history, with all ten defects."""
+    plants = importlib.import_module("defects").PLANTS
+    for guarantee in PLANTED:
+        plants[guarantee](history)
+    return history
+
+
 def judge_here(folder: Path) -> dict[str, Any]:
     """What a process of its own finds and needs."""
     specs = load_specs()
     warm_up(specs, cache_folder(os.environ))
     found = measure(folder, specs)
     used = resource.getrusage(resource.RUSAGE_SELF)
+    # Of this program alone: the figure in ``used`` is no less than that of the process which started it.
+    (peak_kib,) = re.findall(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     return {
         "load_s": found.load_s,
         "facts_s": found.facts_s,
         "queries_s": found.queries_s,
         "cpu_s": used.ru_utime + used.ru_stime,
-        "memory_mib": used.ru_maxrss / 1024,
+        "memory_mib": int(peak_kib) / 1024,
         "violated": sorted(v.guarantee for v in found.verdicts if v.verdict == VIOLATED),
         "undecided": sorted(v.guarantee for v in found.verdicts if v.aimed and v.verdict == "inconclusive"),
         "guarantees": len(found.verdicts),
@@ -103,20 +114,20 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory(prefix="mqcheck-bench-") as name:
         history = big_history(options.operations)
-        healthy, broken = history.write(Path(name) / "healthy"), Path(name) / "broken"
-        plants = importlib.import_module("defects").PLANTS
-        for guarantee in PLANTED:
-            plants[guarantee](history)
-        history.write(broken)
+        healthy = history.write(Path(name) / "healthy")
+        broken = planted(history).write(Path(name) / "broken")
+        small = planted(big_history(0)).write(Path(name) / "small")
         print(f"{operations_of(history)} operations, {lines_of(healthy)} lines, {len(PLANTED)} violations planted")
         del history
+        known = set(judge_apart(small, 1)["violated"])
         found = {folder.name: judge_apart(folder, options.rounds) for folder in (healthy, broken)}
     for name, figures in found.items():
         print(shown(name, figures))
     print("\n".join(found["broken"]["slowest"]))
     wrong = set(found["healthy"]["violated"]) | set(found["healthy"]["undecided"])
-    missed = set(PLANTED) - set(found["broken"]["violated"])
-    more = set(found["broken"]["violated"]) - set(PLANTED)
+    # A defect may break more than one promise: what it breaks in a history of thousands, it breaks in one of a million.
+    missed = (set(PLANTED) | known) - set(found["broken"]["violated"])
+    more = set(found["broken"]["violated"]) - known
     for what, names in (("not held though healthy", wrong), ("missed", missed), ("found beside them", more)):
         if names:
             print(f"{what}: {', '.join(sorted(names))}")
