@@ -71,7 +71,9 @@ def _fields(
     """What an entry says; the words that somebody wrote into an earlier one are kept."""
     if earlier is not None:
         return _unchanged(earlier)
-    return {"what": f"broken: {specs.get(verdict['guarantee']).title}", "see": f"run {run['id']}"}
+    fields: dict[str, Any] = {"what": f"broken: {specs.get(verdict['guarantee']).title}", "see": f"run {run['id']}"}
+    again = verdict.get("reproduced")
+    return fields if again is None or again["times"] == again["of"] else {**fields, "sometimes": True}
 
 
 def _unchanged(entry: KnownViolation) -> dict[str, Any]:

@@ -101,6 +101,8 @@ class VerdictItem(pytest.Item):
         outcome = self.suite.wait(self.pair, attempt)
         verdict, text = judgement(self.pair, outcome, strict=self.suite.strict)
         self._property("verdict", verdict)
+        if (pair := outcome.of(self.pair.guarantee)) is not None and pair.reproduced is not None:
+            self._property("reproduced", pair.told_again.removeprefix("reproduced "))
         if verdict == NOT_APPLICABLE:
             pytest.skip(text)
         excused = excuse(self.pair, outcome, self.suite.known, strict=self.suite.strict)
@@ -178,6 +180,9 @@ def describe(verdict: Verdict, folder: Path) -> str:
         shown = verdict.evidence[:EVIDENCE_LINES_MAX]
         lines.append(f"  evidence: {verdict.evidence_total} row(s), the first {len(shown)}:")
         lines.extend(f"    {_row(row)}" for row in shown)
+    if verdict.told_again:
+        lines.append(f"  {verdict.told_again} repetition(s) with the same plan")
+    lines.append(f"  query:   mqcheck show {verdict.guarantee}")
     lines.append(f"  history: {folder}")
     if verdict.replay:
         lines.append(f"  again:   {verdict.replay}")

@@ -76,8 +76,8 @@ def run(context: typer.Context) -> int:
 
     Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE|external:HOST:PORT, --rocketmq-home DIR,
     --allow destructive, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME,
-    --odd NAME, --specs DIR (repeatable), --known FILE|none, --baseline FILE, --strict, --concurrency N. Anything
-    else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
+    --odd NAME, --specs DIR (repeatable), --known FILE|none, --baseline FILE, --retries N, --strict, --concurrency N.
+    Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
     """
     import pytest
 

@@ -21,6 +21,7 @@ from mqcheck.errors import HarnessError, UserError
 from mqcheck.known import NOTHING, load_known
 from mqcheck.plan import Pair, Planned, keep_ids, scenario_of
 from mqcheck.report.outcomes import Outcome, read_outcome
+from mqcheck.report.repetitions import repetitions, together
 from mqcheck.scheduler import ScenarioScheduling
 from mqcheck.session import KitSession
 from mqcheck.settings import Settings
@@ -146,19 +147,24 @@ class Conformance:
         try:
             session = self._open_session()
             session.start([pair.scenario] if attempt else self._mine(pair.scenario), attempt)
-            while True:
-                try:
-                    return session.result(pair.scenario, attempt, POLL_SECONDS)
-                except TimeoutError:
-                    continue
-                finally:
-                    self._print_progress()
+            first = self._result(session, pair.scenario, attempt)
+            again = repetitions(first, self._known, self.settings.retries)
+            return together(first, [self._result(session, pair.scenario, number) for number in again])
         except UserError as error:
             if self.is_worker:
                 raise VerdictError(f"harness error: {error}") from error
             pytest.exit(str(error), returncode=exits.USAGE)
         except HarnessError as error:
             raise VerdictError(f"harness error: {error}") from error
+
+    def _result(self, session: KitSession, scenario: str, attempt: int) -> Outcome:
+        while True:
+            try:
+                return session.result(scenario, attempt, POLL_SECONDS)
+            except TimeoutError:
+                continue
+            finally:
+                self._print_progress()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep why items failed; under xdist, tell of each scenario when its first item is done."""
@@ -226,9 +232,16 @@ class Conformance:
                 scenarios,
                 self.run.folder,
                 limit=machinery.sharing(self.settings, self.workers, self.kit().at_once)[1],
-                on_finished=self._finished.put,
+                on_finished=self._scenario_finished,
             )
         return self._session
+
+    def _scenario_finished(self, outcome: Outcome) -> None:
+        """Called in the kit's thread: what violates something in a way that is news is run again, after the others."""
+        self._finished.put(outcome)
+        if self._session is not None:
+            for number in repetitions(outcome, self._known, self.settings.retries):
+                self._session.start([outcome.scenario], number)
 
     def _note_failure(self, report: pytest.TestReport) -> None:
         verdict = dict(report.user_properties).get("verdict")

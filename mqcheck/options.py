@@ -82,6 +82,14 @@ SETTINGS: Final = (
         "Violations of a target of one's own that were there before, as `mqcheck baseline` wrote them: only new ones "
         "fail, and fixed ones until the file is renewed.",
     ),
+    Setting(
+        "retries",
+        "number",
+        None,
+        "N",
+        "How often a scenario with a violation that is no known one is run again with the same plan; 0: never "
+        "(default: 1, with a planted bug 0).",
+    ),
     Setting("strict", "flag", False, "", "Let broken SHOULD promises fail too."),
     Setting(
         "disk",

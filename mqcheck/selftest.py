@@ -142,7 +142,7 @@ def unplanted(specs: Specs) -> list[str]:
 
 def command_of(options: Mapping[str, Any]) -> Command:
     """``pytest --mqcheck`` on the reference, with a trial's scenarios and its bug."""
-    settings = {name: value for name, value in options.items() if name != "plugin"}
+    settings = {name: value for name, value in options.items() if name != "plugin"} | {"retries": 0}
 
     def command(trial: Trial, scenarios: Sequence[str], folder: Path) -> Sequence[str]:
         words = pytest_words({**settings, "select": list(scenarios), trial.kind: trial.name}, options["plugin"])

@@ -119,8 +119,11 @@ class KitSession:
         Raises TimeoutError after ``timeout`` seconds, UserError when a tool is missing, HarnessError when the session
         was closed.
         """
+        future = self._futures.get((name, attempt))
+        if future is None:
+            raise HarnessError(f"scenario {name!r} was not started: the session ended before it")
         try:
-            return self._futures[(name, attempt)].result(timeout)
+            return future.result(timeout)
         except CancelledError as error:
             raise HarnessError(f"scenario {name!r} was cancelled: the session ended before it") from error
 

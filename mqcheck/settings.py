@@ -22,6 +22,10 @@ SEED_MAX: Final = 2**32 - 1
 """Largest seed; ours, so that it stays readable and fits every generator."""
 CONCURRENCY_MAX: Final = 64
 """Most scenarios at once in one process; ours: each one holds processes, ports and files."""
+RETRIES: Final = 1
+"""Repetitions where nobody says how many; ours: one tells a race from what always shows, and costs few seconds."""
+RETRIES_MAX: Final = 20
+"""Most repetitions; ours: ``benchmarks/soak.py`` is for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Settings:
     strict: bool
     concurrency: int | None
     """None: three for each core."""
+    retries: int = 0
+    """How often a scenario with a violation that is news is run again."""
     baseline: str | None = None
     """A file of violations that were there before, as a whole path."""
     disk: Literal["own", "fuse"] = "own"
@@ -90,6 +96,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
     value = {name: one.value for name, one in resolved.items()}
     _one_of("profile", value["profile"], PROFILES)
     _check_range("seed", value["seed"], 0, SEED_MAX)
+    _check_range("retries", value["retries"], 0, RETRIES_MAX)
     _check_range("concurrency", value["concurrency"], 1, CONCURRENCY_MAX)
     if value["sabotage"] and value["odd"]:
         raise SettingsError(
@@ -108,6 +115,7 @@ def settle(resolved: Mapping[str, Resolved], base: Path, here: Path) -> Settings
         specs=tuple(start("specs") / folder for folder in value["specs"]),
         known=_known(value["known"], start("known")),
         baseline=str(start("baseline") / value["baseline"]) if value["baseline"] else None,
+        retries=_retries(value["retries"], value["sabotage"]),
         strict=value["strict"],
         concurrency=value["concurrency"],
         disk=_one_of("disk", value["disk"], DISKS),
@@ -124,6 +132,11 @@ def _whole(target: str, folder: Path) -> str:
 def _known(value: str | None, folder: Path) -> str | None:
     """A file of known violations as a whole path; ``none`` and nothing as they are."""
     return value if value in (None, "none") else str(folder / str(value))
+
+
+def _retries(value: int | None, sabotage: str | None) -> int:
+    """What a planted bug breaks needs no second look."""
+    return value if value is not None else 0 if sabotage else RETRIES
 
 
 def table_of(folder: Path) -> Mapping[str, Any]:
@@ -150,7 +163,7 @@ def _resolve_one(
     files: Sequence[tuple[str, Mapping[str, Any]]],
 ) -> Resolved:
     given = command_line.get(setting.name)
-    if given not in (None, [], (), False):
+    if given is not False and given not in (None, [], ()):
         return Resolved(setting, _convert(setting, given, "command line"), "command line")
     if environ.get(setting.environment):
         source = f"environment {setting.environment}"

@@ -49,6 +49,14 @@ class Verdict:
     subject: str
     level: str
     title: str = ""
+    reproduced: int | None = None
+    """Of a violation that was tried again: how many of the repetitions have it too."""
+    repetitions: int = 0
+
+    @property
+    def told_again(self) -> str:
+        """``reproduced 1 of 2``; empty where nothing was tried again."""
+        return "" if self.reproduced is None else f"reproduced {self.reproduced} of {self.repetitions}"
 
     @property
     def harness_error(self) -> bool:

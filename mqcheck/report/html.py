@@ -44,13 +44,18 @@ def render(report: Mapping[str, Any], guarantees: Iterable[Guarantee], sections:
         totals=totals(report)[1:],
         conditions=conditions(report),
         tiles=tiles(report),
-        columns=[scenario["name"] for scenario in report["scenarios"]],
+        columns={each["name"]: number for number, each in enumerate(report["scenarios"], 1) if not repeated(each)},
         rows=rows(report, {guarantee.id: guarantee for guarantee in guarantees}),
         scenarios=[_scenario(scenario) for scenario in report["scenarios"]],
         marks=MARKS,
         sections=sections,
     )
     return page + "\n"
+
+
+def repeated(scenario: Mapping[str, Any]) -> bool:
+    """Whether it is another run of a scenario, whose verdicts stand with the first one's."""
+    return " (rerun " in scenario["name"]
 
 
 def anchor(guarantee: str) -> str:

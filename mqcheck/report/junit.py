@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-PROPERTIES: Final = ("level", "guarantee", "scenario", "verdict", "known")
-"""In the order they are written, on each case of the conformance suite; ``known`` on known violations alone."""
+PROPERTIES: Final = ("level", "guarantee", "scenario", "verdict", "reproduced", "known")
+"""In the order they are written, on each case of the conformance suite; ``known`` on known violations alone,
+``reproduced`` (``1 of 2``) on those that were tried again."""
 
 
 def with_property(properties: list[tuple[str, object]], name: str, value: str) -> list[tuple[str, object]]:

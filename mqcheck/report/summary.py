@@ -31,6 +31,7 @@ from mqcheck.judge.verdicts import (
 )
 from mqcheck.known import NOTHING, KnownViolations
 from mqcheck.report.outcomes import Outcome
+from mqcheck.report.repetitions import merged
 from mqcheck.specs import Guarantee
 
 FORMAT: Final = 1
@@ -154,19 +155,11 @@ def known_gone(pairs: Iterable[Verdict], violations: KnownViolations) -> list[di
 
 
 def merge_attempts(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """One verdict for each pair: the worst of its attempts; a violation says how often it came back."""
+    """One verdict for each pair, from those of its attempts in their order; see ``repetitions``."""
     by_pair: dict[tuple[str, str], list[Verdict]] = {}
     for verdict in verdicts:
         by_pair.setdefault((verdict.scenario, verdict.guarantee), []).append(verdict)
-    merged = []
-    for attempts in by_pair.values():
-        worst = min(attempts, key=lambda verdict: WORST_FIRST.index(verdict.verdict))
-        if worst.verdict == VIOLATED and len(attempts) > 1:
-            again = sum(1 for verdict in attempts if verdict.verdict == VIOLATED)
-            reason = "; ".join(filter(None, [worst.reason, f"reproduced {again} of {len(attempts)}"]))
-            worst = Verdict.from_dict({**worst.as_dict(), "reason": reason})
-        merged.append(worst)
-    return merged
+    return [merged(attempts) for attempts in by_pair.values()]
 
 
 def failures_of(report: Mapping[str, Any]) -> list[str]:
@@ -294,6 +287,7 @@ def _guarantee(
         "exercised": exercised,
         "scenarios": [each.scenario for each in mine if each.verdict not in (NOT_EXERCISED, NOT_APPLICABLE)],
         "reason": _reason(verdict, worst, mine, exercised),
+        **({"query": guarantee.violations} if guarantee and verdict == VIOLATED else {}),
     }
 
 
@@ -334,6 +328,8 @@ def _verdict(verdict: Verdict, violations: KnownViolations) -> dict[str, Any]:
     )
     data = verdict.as_dict()
     found = {key: list(data[key]) if key == "evidence" else data[key] for key in keys}
+    if verdict.reproduced is not None:
+        found["reproduced"] = {"times": verdict.reproduced, "of": verdict.repetitions}
     entry = violations.of(verdict.scenario, verdict.guarantee) if verdict.verdict == VIOLATED else None
     return found if entry is None else {**found, "known": entry.as_dict()}
 

@@ -55,6 +55,8 @@ def verdict_line(verdict: Mapping[str, Any], selected: set[tuple[str, str]]) -> 
     else_selected = (verdict["scenario"], "everything-else") in selected and not verdict["aimed"]
     outside = "" if pair in selected or else_selected else " (not selected: does not change the exit status)"
     evidence = f", {verdict['evidence_total']} row(s) of evidence" if verdict["evidence_total"] else ""
+    if again := verdict.get("reproduced"):
+        evidence += f", reproduced {again['times']} of {again['of']}"
     reason = f": {verdict['reason']}" if verdict["reason"] else ""
     if "known" in verdict:
         known = verdict["known"]

@@ -186,5 +186,5 @@ def sandbox(tmp_path: Path, warm_pytest: WarmPytest) -> Sandbox:
     box = Sandbox(tmp_path, plugin_arguments(), warm_pytest)
     box.world()
     box.write("conftest.py", CONFTEST)
-    box.write("pytest.ini", "[pytest]\n")
+    box.write("pytest.ini", "[pytest]\nmqcheck_retries = 0\n")
     return box

@@ -131,7 +131,7 @@ def test_the_command_of_a_run(tmp_path: Path) -> None:
     start = ("pytest", "--mqcheck", "-p", "x", "--mqcheck-target=reference", f"--mqcheck-report={tmp_path}")
     assert words(BUG, ("short",), tmp_path)[2:] == [
         *start,
-        *("--mqcheck-profile=quick", "--mqcheck-select=short", "--mqcheck-sabotage=lose"),
+        *("--mqcheck-profile=quick", "--mqcheck-retries=0", "--mqcheck-select=short", "--mqcheck-sabotage=lose"),
     ]
     assert words(ODD, ("short", "long"), tmp_path)[-3:] == [
         *("--mqcheck-select=short", "--mqcheck-select=long", "--mqcheck-odd=slow"),

@@ -22,6 +22,18 @@ def test_first_match_wins() -> None:
     assert set(found) == {setting.name for setting in SETTINGS}
 
 
+def test_nought_on_the_command_line_is_a_value() -> None:
+    found = resolve({"seed": 0, "retries": 0}, {"MQCHECK_SEED": "2"}, FILE)
+    assert (found["seed"].value, found["retries"].value) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "retries"), [({}, 1), ({"retries": 3}, 3), ({"sabotage": "x"}, 0), ({"sabotage": "x", "retries": 2}, 2)]
+)
+def test_a_planted_bug_needs_no_second_look(given: dict[str, object], retries: int) -> None:
+    assert settle(resolve(given, {}, []), Path(), Path()).retries == retries
+
+
 def test_folders_belong_to_where_they_were_written() -> None:
     base, here = Path("/project"), Path("/project/sub")
     assert settle(resolve({}, {}, FILE), base, here).report == base / "from-file"
@@ -43,6 +55,7 @@ def test_folders_belong_to_where_they_were_written() -> None:
         ({"seed": -1}, {}, {}, "seed = -1 is outside 0…"),
         ({}, {"MQCHECK_SEED": "x"}, {}, r"seed = 'x' \(environment MQCHECK_SEED\) is no whole number"),
         ({}, {"MQCHECK_STRICT": "maybe"}, {}, "neither true nor false"),
+        ({"retries": -1}, {}, {}, "retries = -1 is outside 0…20"),
         ({}, {"MQCHECK_CONCURRENCY": "0"}, {}, "concurrency = 0 is outside 1…64"),
         ({}, {}, {"targt": "x"}, "did you mean 'target'"),
         ({"sabotage": "a", "odd": "b"}, {}, {}, "choose one"),

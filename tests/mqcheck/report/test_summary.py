@@ -78,7 +78,8 @@ def test_a_violation_that_did_not_come_back_stays_one(report: dict[str, Any]) ->
     )
     second = Verdict.from_dict({**first.as_dict(), "verdict": "held", "reason": ""})
     (merged,) = merge_attempts([second, first, second])
-    assert (merged.verdict, merged.reason) == ("violated", "lost; reproduced 1 of 3")
+    assert (merged.verdict, merged.reason) == ("violated", "lost; not in the first run, but in repetition 1")
+    assert merged.told_again == "reproduced 0 of 2"
     assert merge_attempts([second, second]) == [second]
 
 
