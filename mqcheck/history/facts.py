@@ -273,6 +273,52 @@ WHERE t.topic NOT LIKE '\\%%' ESCAPE '\\' AND NOT t.transactional
 """
 """A group that starts at the end of a queue is owed only what was sent after its first pull there."""
 
+_ANSWERED: Final = f"""
+CREATE TABLE answered AS
+SELECT r.op, r.probe, r.conn, r.node, n.role, r.request_code, r.encoding, r.outcome, r.code, r.answers, r.strays,
+    r.detail, r.invoked, r.returned,
+    CASE WHEN r.answers > 0 THEN 'code ' || CAST(r.code AS VARCHAR) || coalesce(' ' || r.detail, '')
+         WHEN r.outcome = 'closed' THEN 'connection closed' ELSE 'silence' END AS seen
+FROM replies r
+JOIN (
+    SELECT node, CASE WHEN max(role) = 'broker' THEN 'broker' ELSE 'nameserver' END AS role FROM nodes GROUP BY node
+) n ON n.node = r.node
+WHERE NOT r.oneway AND r.encoding <> 'garbage' AND r.outcome IN ('ok', 'none', 'closed')
+    AND (r.answers = 0 OR r.code <> 2)
+    AND NOT EXISTS (SELECT 1 FROM node_trouble x WHERE x.node = r.node AND x.began < r.returned AND x.ended > r.invoked)
+    AND NOT EXISTS (SELECT 1 FROM faults f WHERE f.link IS NOT NULL AND f.began < r.returned
+        AND coalesce(f.healed, {NEVER}) > r.invoked - 1000000000)
+"""
+"""Raw requests that had to be answered, of nodes out of trouble; SYSTEM_BUSY says nothing of a request."""
+
+_SHOWN: Final = f"""
+CREATE TABLE shown AS
+WITH changes AS (
+    SELECT op, kind, about, node, name, coalesce(setting, '(none)') AS setting, outcome, invoked,
+        coalesce(returned, {NEVER}) AS returned
+    FROM states WHERE kind <> 'seen' AND outcome <> 'unsent'
+), pairs AS (
+    SELECT s.op, s.about, s.node, s.name, coalesce(s.setting, '(none)') AS seen, s.invoked, s.returned,
+        max(c.invoked) AS changed
+    FROM states s
+    JOIN changes c ON c.about = s.about AND c.node = s.node AND c.name = s.name AND c.returned < s.invoked
+        AND c.outcome = 'ok'
+    WHERE s.kind = 'seen' AND s.outcome = 'ok'
+    GROUP BY ALL
+)
+SELECT p.op, p.about, p.node, p.name, c.kind, c.setting AS expected, p.seen, c.op AS change, c.returned AS changed,
+    p.invoked AS asked
+FROM pairs p
+JOIN changes c ON c.about = p.about AND c.node = p.node AND c.name = p.name AND c.invoked = p.changed
+    AND c.outcome = 'ok'
+WHERE NOT EXISTS (SELECT 1 FROM changes o WHERE o.about = p.about AND o.node = p.node AND o.name = p.name
+        AND o.op <> c.op AND o.invoked < p.returned AND o.returned > c.invoked)
+    AND NOT EXISTS (SELECT 1 FROM node_trouble x WHERE x.began < p.returned AND x.ended > c.invoked)
+    AND NOT EXISTS (SELECT 1 FROM faults f WHERE f.began < p.returned AND coalesce(f.healed, {NEVER}) > c.invoked)
+"""
+"""Each look at something that was changed before, with the last change that was answered with success. Left out: looks
+that another change may overlap, and whatever befell the cluster in between."""
+
 STATEMENTS: Final[dict[str, str]] = {
     "sent": _SENT,
     "logged": _LOGGED,
@@ -286,6 +332,8 @@ STATEMENTS: Final[dict[str, str]] = {
     "owned": _OWNED,
     "meddled": _MEDDLED,
     "expected": _EXPECTED,
+    "answered": _ANSWERED,
+    "shown": _SHOWN,
 }
 """How each fact is made, but ``selected``, which needs more than SQL."""
 

@@ -84,6 +84,7 @@ INTEGERS: Final = frozenset(
         "flag",
         "life",
         "answers",
+        "strays",
         "check_times",
         "size",
         "read_queues",
@@ -132,6 +133,7 @@ DEFAULTS: Final[dict[str, str]] = {
     "from_check": "FALSE",
     "reconsume_times": "0",
     "flag": "0",
+    "strays": "0",
 }
 """SQL literals for columns that a stream leaves out when they have their usual value."""
 
@@ -228,7 +230,7 @@ TABLES: Final[dict[str, Table]] = {
             "replies",
             "span",
             "probe conn node request_code encoding oneway payload_bytes code answers response_flag closed "
-            "closed_by remark detail",
+            "closed_by remark detail strays",
         ),
         _table("connections", "life", "conn link node opened closed closed_by"),
         _table(
@@ -252,6 +254,7 @@ TABLES: Final[dict[str, Table]] = {
             "point",
             "parent node broker topic queue queue_offset physical_offset message attempt unique_key store_time",
         ),
+        _table("states", "span", "kind about node name setting code"),
         _table("inventory", "span", "reading node broker kind name listed"),
         _table(
             "faults",
@@ -319,5 +322,7 @@ FACTS: Final = (
     "owned",
     "meddled",
     "expected",
+    "answered",
+    "shown",
 )
 """Tables derived once per history, in the order in which they are made."""

@@ -14,6 +14,7 @@ from mqcheck.errors import FaultError, FrameError, HarnessError, RemotingError, 
 from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.codes import DEFAULT_TOPIC, DESTRUCTIVE_CODES, FLAG_ONEWAY, RequestCode, ResponseCode
 from mqcheck.rocketmq.connection import Peer
+from mqcheck.rocketmq.conversation import Conversation
 from mqcheck.rocketmq.frame import Command, Serialize, encode, loads_loose
 from mqcheck.rocketmq.heartbeat import parse_members
 from mqcheck.rocketmq.locks import lock_request
@@ -269,12 +270,7 @@ class Admin:
 
         Raises FaultError for one that would change a cluster for others who use it, unless that is allowed.
         """
-        settings = self.client.settings
-        if settings.prefix and not settings.destructive and code in DESTRUCTIVE_CODES:
-            raise FaultError(
-                f"request {code} would change the cluster for everybody who uses it: allow it with "
-                f"--mqcheck-allow destructive"
-            )
+        self._refuse_harm(code)
         command = Command(
             code=code,
             opaque=PROBE_OPAQUE,
@@ -295,6 +291,13 @@ class Admin:
             deadline_ms=deadline_ms,
         )
 
+    def conversation(self, node: str) -> Conversation:
+        """A connection of its own for several requests; writes ``replies``. Ends with its ``async with``.
+
+        For requests that change a cluster for others the scenario names `destructive` among its needs.
+        """
+        return Conversation(self.client.recorder, self._peer(node))
+
     async def garbage(self, node: str, data: bytes, *, probe: str, deadline_ms: int = 3_000) -> RawAnswer:
         """Bytes as given (malformed frames); writes ``replies`` with encoding ``garbage``."""
         return await run_probe(
@@ -308,6 +311,14 @@ class Admin:
             oneway=False,
             deadline_ms=deadline_ms,
         )
+
+    def _refuse_harm(self, code: int) -> None:
+        settings = self.client.settings
+        if settings.prefix and not settings.destructive and code in DESTRUCTIVE_CODES:
+            raise FaultError(
+                f"request {code} would change the cluster for everybody who uses it: allow it with "
+                f"--mqcheck-allow destructive"
+            )
 
     def _own(self, name: str) -> str:
         return owned(self.client.settings.prefix, name)

@@ -2,8 +2,8 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``, ``protocol``, ``routing``, and
-of oddities alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
+``storage``, ``reading``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``, ``protocol``, ``frames``,
+``answers``, ``routing``, and of oddities alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from typing import Final
 
 from reference_impl.errors import SettingsError
 from reference_impl.sabotage import (
+    answers,
     consumption,
     delay,
+    frames,
     odd_answers,
     odd_ways,
     order,
@@ -28,7 +30,7 @@ from reference_impl.sabotage.base import Sabotage
 
 SABOTAGES: Final[dict[str, Sabotage]] = {
     sabotage.name: sabotage
-    for area in (storage, reading, replica, slaves, consumption, order, delay, protocol, routing)
+    for area in (storage, reading, replica, slaves, consumption, order, delay, protocol, routing, frames, answers)
     for sabotage in area.SABOTAGES
 }
 """Every planted bug by name."""

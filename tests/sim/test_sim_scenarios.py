@@ -36,6 +36,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "locks",
         "orderly-rebalance",
         "protocol",
+        "wire",
     ],
 )
 def test_every_pair_aimed_at_is_held(name: str, play: Any) -> None:

@@ -1,6 +1,6 @@
 """One history per clause of a guarantee's query: the verdict would be another if the clause were gone."""
 
-from clauses import consumption, delay, evidence, groups, replication, requests, routing, storage
+from clauses import consumption, delay, evidence, groups, replication, requests, routing, storage, wire
 from clauses.base import CASES, Case
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "requests",
     "routing",
     "storage",
+    "wire",
 ]

@@ -1,6 +1,17 @@
 """A minimal defect and an excused look-alike for every guarantee, by area; importing an area fills both."""
 
-from defects import consumption, delay, groups, replication, requests, routing, storage
+from defects import consumption, delay, groups, replication, requests, routing, storage, wire
 from defects.base import EXCUSES, PLANTS
 
-__all__ = ["EXCUSES", "PLANTS", "consumption", "delay", "groups", "replication", "requests", "routing", "storage"]
+__all__ = [
+    "EXCUSES",
+    "PLANTS",
+    "consumption",
+    "delay",
+    "groups",
+    "replication",
+    "requests",
+    "routing",
+    "storage",
+    "wire",
+]

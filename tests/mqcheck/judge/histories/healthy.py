@@ -9,6 +9,7 @@ from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_F
 from histories.rows import Row
 from histories.slaves import Slaves
 from histories.waiting import Waiting
+from histories.wire import Wire
 
 
 def healthy() -> Healthy:
@@ -21,7 +22,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Waiting, Slaves):
+class Healthy(Waiting, Slaves, Wire):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -54,6 +55,7 @@ class Healthy(Waiting, Slaves):
         self.locking()
         groups.contest(self)
         self.probing()
+        self.asking()
         self.final_reading()
         self.surveys()
         self.inventories()

@@ -1,0 +1,150 @@
+"""Requests by hand, as data: what a broker or NameServer must refuse, and how; bytes that are no frame.
+
+Each question is called by its `probe`, under which guarantees find its answer in ``replies``. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Mapping
+from typing import Final
+
+from mqcheck.rocketmq.codes import FRAME_BYTES_MAX, RequestCode
+from mqcheck.rocketmq.conversation import Question
+from mqcheck.rocketmq.models import Encoding
+
+NOWHERE: Final = "wire-nowhere"
+"""A topic, a group and a key that nobody has."""
+
+FAR: Final = 1 << 40
+"""An offset beyond every log."""
+
+SYSTEM_TOPIC: Final = "SCHEDULE_TOPIC_XXXX"
+"""A topic that takes no messages from clients."""
+
+BODY: Final = b"wire"
+"""What the sends carry: 5.4.0 looks at the body first."""
+
+ENCODINGS: Final[tuple[Encoding, ...]] = ("json", "binary")
+
+_BINARY_FIELDS_AT: Final = 13 + 4
+"""Where a binary header without remark has its fields' length."""
+
+
+def sending(topic: str, queue: int = 0) -> dict[str, str]:
+    """Header of a SEND_MESSAGE_V2; the default topic is one that does not exist either."""
+    return {
+        "a": "wire-producers",
+        "b": topic,
+        "c": NOWHERE,
+        "d": "4",
+        "e": str(queue),
+        "f": "0",
+        "g": "0",
+        "h": "0",
+        "i": "",
+        "j": "0",
+        "k": "false",
+        "m": "false",
+    }
+
+
+def pulling(topic: str, queue: int = 0) -> dict[str, str]:
+    """Header of a PULL_MESSAGE that is not held and brings its subscription along."""
+    return {
+        "consumerGroup": "wire-pullers",
+        "topic": topic,
+        "queueId": str(queue),
+        "queueOffset": "0",
+        "maxMsgNums": "1",
+        "sysFlag": "4",
+        "commitOffset": "0",
+        "suspendTimeoutMillis": "0",
+        "subscription": "*",
+        "subVersion": "0",
+        "expressionType": "TAG",
+    }
+
+
+def broker_refusals(topic: str, queues: int, encoding: Encoding) -> tuple[Question, ...]:
+    """Questions about what is not there, to a broker that has ``topic``."""
+    now = {"topic": NOWHERE, "queueId": "0"}
+    group = {"consumerGroup": NOWHERE}
+    key = {"topic": topic, "key": NOWHERE, "maxNum": "4", "beginTimestamp": "0", "endTimestamp": str(FAR * 4)}
+    back = {"offset": str(FAR), "group": "wire-pullers", "delayLevel": "0", "originTopic": topic, "originMsgId": "none"}
+    half = {
+        "producerGroup": "wire-producers",
+        "tranStateTableOffset": "0",
+        "commitLogOffset": str(FAR),
+        "commitOrRollback": "8",
+        "fromTransactionCheck": "false",
+        "msgId": "none",
+    }
+    asked: tuple[tuple[str, int, Mapping[str, str]], ...] = (
+        ("send: no such topic", 310, sending(NOWHERE)),
+        ("send: no such queue", 310, sending(topic, queues)),
+        ("send: bad topic name", 310, sending("wire nowhere!")),
+        ("send: system topic", 310, sending(SYSTEM_TOPIC)),
+        ("pull: no such topic", 11, pulling(NOWHERE)),
+        ("pull: no such queue", 11, pulling(topic, queues)),
+        ("committed offset: none", 14, {**group, "topic": topic, "queueId": "0"}),
+        ("bounds: no such topic", 30, now),
+        ("bounds: no such topic", 31, now),
+        ("bounds: no such topic", 29, {**now, "timestamp": "0"}),
+        ("members: no such group", 38, group),
+        ("consumer connections: no such group", 203, group),
+        ("producer connections: no such group", 204, {"producerGroup": NOWHERE}),
+        ("topic statistics: no such topic", 202, {"topic": NOWHERE}),
+        ("view: no such message", 33, {"offset": str(FAR)}),
+        ("query: no such key", 12, key),
+        ("send back: no such message", 36, back),
+        ("end transaction: no such message", 37, half),
+    )
+    return tuple(Question(probe, code, fields, BODY, encoding=encoding) for probe, code, fields in asked)
+
+
+def heartbeat(client: str, encoding: Encoding) -> Question:
+    """A producer's heartbeat."""
+    body = {"clientID": client, "producerDataSet": [{"groupName": "wire-producers"}], "consumerDataSet": []}
+    return Question("heartbeat", int(RequestCode.HEART_BEAT), body=json.dumps(body).encode(), encoding=encoding)
+
+
+def incomplete(encoding: Encoding) -> tuple[Question, ...]:
+    """Requests to a broker without a field that they must have."""
+    send, pull = sending(NOWHERE), pulling(NOWHERE)
+    return (
+        Question("field missing", 310, {name: send[name] for name in send if name != "b"}, encoding=encoding),
+        Question("field missing", 11, {name: pull[name] for name in pull if name != "topic"}, encoding=encoding),
+        Question("field missing", 30, {"queueId": "0"}, encoding=encoding),
+    )
+
+
+def broken_heartbeat(encoding: Encoding) -> Question:
+    """A heartbeat that says nothing."""
+    return Question("heartbeat: no body", int(RequestCode.HEART_BEAT), body=b"{", encoding=encoding)
+
+
+def with_unknown_keys(frame: bytes) -> bytes:
+    """A frame with a JSON header that has keys of a later version; one with a binary header stays as it is."""
+    if frame[4] != 0:
+        return frame
+    size = int.from_bytes(frame[5:8], "big")
+    header = json.loads(frame[8 : 8 + size])
+    more = json.dumps({"later": {"a": [1, "b"]}, "priority": 3, **header}).encode()
+    return struct.pack(">II", 4 + len(more) + len(frame) - 8 - size, len(more)) + more + frame[8 + size :]
+
+
+def bad_frames() -> dict[str, bytes]:
+    """Bytes that every version answers by closing the connection, by what is wrong with them."""
+    good = Question("", 30, {"topic": NOWHERE, "queueId": "0"}, encoding="binary").frame(1)
+    fields = good[: 8 + _BINARY_FIELDS_AT] + b"\x7f\xff\xff\xff" + good[8 + _BINARY_FIELDS_AT + 4 :]
+    return {
+        "length over the limit": struct.pack(">i", FRAME_BYTES_MAX - 3) + b"\x00" * 60,
+        "negative length": b"\xff\xff\xff\xff" + b"\x00" * 60,
+        "header longer than frame": struct.pack(">II", 20, 400) + b"{" * 16,
+        "no known header encoding": struct.pack(">II", 20, 7 << 24 | 16) + b"\x00" * 16,
+        "header is no JSON": struct.pack(">II", 20, 16) + b"{code:nothing at",
+        "fields longer than header": fields,
+        "another protocol": b"GET / HTTP/1.1\r\nHost: broker\r\n\r\n",
+    }
