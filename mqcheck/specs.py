@@ -23,6 +23,8 @@ AREAS: Final = (
     "replication",
     "routing",
     "consumption",
+    "reading",
+    "filtering",
     "order",
     "delay",
     "transaction",

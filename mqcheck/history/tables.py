@@ -47,6 +47,8 @@ BIGINTS: Final = frozenset(
         "next_offset",
         "min_offset",
         "max_offset",
+        "first_offset",
+        "last_offset",
         "physical_offset",
         "half_offset",
         "delay_ms",
@@ -87,6 +89,8 @@ INTEGERS: Final = frozenset(
         "strays",
         "check_times",
         "size",
+        "props_size",
+        "body_size",
         "read_queues",
         "write_queues",
         "suggested_broker_id",
@@ -105,6 +109,7 @@ BOOLEANS: Final = frozenset(
         "wait_store",
         "granted",
         "listed",
+        "ascending",
         "complete",
         "master",
         "orderly",
@@ -182,14 +187,14 @@ TABLES: Final[dict[str, Table]] = {
             "sends",
             "span",
             "message topic mode producer producer_group worker unique_key tag keys sharding_key delay_level delay_ms "
-            "transactional wait_store batch batch_index size flag body_digest props_digest code broker queue "
-            "queue_offset",
+            "transactional wait_store batch batch_index size flag body_digest props_digest properties code broker "
+            "queue queue_offset",
         ),
         _table(
             "attempts",
             "span",
-            "parent message attempt topic conn node broker queue batch batch_size code queue_offset offset_msg_id "
-            "transaction_id remark",
+            "parent message attempt topic conn node broker queue batch batch_size body_size props_size code "
+            "queue_offset offset_msg_id physical_offset transaction_id remark",
         ),
         _table(
             "deliveries",
@@ -202,7 +207,14 @@ TABLES: Final[dict[str, Table]] = {
             "pulls",
             "span",
             "kind consumer_group member session conn node broker topic queue position max_num suspend_ms invisible_ms "
-            "sub_version expression code records next_offset min_offset max_offset suggested_broker_id",
+            "sub_version expression expression_type code records first_offset last_offset ascending next_offset "
+            "min_offset max_offset suggested_broker_id",
+        ),
+        _table("lookups", "span", "kind node topic name max_num code records"),
+        _table(
+            "found",
+            "point",
+            "parent node topic queue queue_offset physical_offset message attempt unique_key tag keys store_time",
         ),
         _table("offsets", "span", "kind consumer_group member node broker topic queue value argument_ms code position"),
         _table(

@@ -18,6 +18,8 @@ from mqcheck.rocketmq.conversation import Conversation
 from mqcheck.rocketmq.frame import Command, Serialize, encode, loads_loose
 from mqcheck.rocketmq.heartbeat import parse_members
 from mqcheck.rocketmq.locks import lock_request
+from mqcheck.rocketmq.lookups import Lookup, LookupKind, look_up
+from mqcheck.rocketmq.message import StoredRecord
 from mqcheck.rocketmq.models import Encoding, MessageQueue, PullAnswer, RawAnswer, Reading, RouteAnswer
 from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.offsets import OffsetKind, offset_request
@@ -183,6 +185,7 @@ class Admin:
         hold_ms: int | None = None,
         max_num: int = 32,
         expression: str = "*",
+        expression_type: str = "TAG",
         timeout_ms: int | None = None,
     ) -> PullAnswer:
         """One PULL_MESSAGE with the subscription in its header; ``hold_ms`` None: not held."""
@@ -196,6 +199,7 @@ class Admin:
             hold_ms=hold_ms,
             timeout_ms=(hold_ms or 0) + HOLD_MARGIN_MS if timeout_ms is None else timeout_ms,
             expression=expression,
+            expression_type=expression_type,
         )
         return await pull(self.client, request, node, self.address(node))
 
@@ -235,6 +239,12 @@ class Admin:
             self.client, "unlock", queues, node, self.address(node), group=self._own(group), member=member
         )
         return outcome == "ok"
+
+    async def look_up(
+        self, node: str, kind: LookupKind, topic: str, name: str, *, max_num: int = 32
+    ) -> tuple[StoredRecord, ...] | None:
+        """VIEW_MESSAGE_BY_ID or QUERY_MESSAGE for ``name``, an id or a key; None: no answer that can be read."""
+        return await look_up(self.client, Lookup(kind, self._own(topic), name, max_num), node, self.address(node))
 
     # --- readings and raw requests ----------------------------------------------------------------------------------
 

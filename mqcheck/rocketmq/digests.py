@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 
+import msgspec
+
 from mqcheck.rocketmq.codes import RESERVED_PROPERTIES
 
 
@@ -24,6 +26,11 @@ def user_properties(properties: Mapping[str, str]) -> dict[str, str]:
         for name, value in properties.items()
         if name not in RESERVED_PROPERTIES and value and not any(mark in name + value for mark in "\x01\x02")
     }
+
+
+def noted(properties: Mapping[str, str]) -> str | None:
+    """User properties as the history keeps them, for expressions that read them: a JSON object; None when empty."""
+    return msgspec.json.encode(properties, order="sorted").decode() if properties else None
 
 
 def props_digest(properties: Mapping[str, str], tag: str | None, keys: str | None, flag: int) -> int:

@@ -277,6 +277,16 @@ def offset_message_id(host: Host, physical_offset: int) -> str:
     return (ipaddress.ip_address(host[0]).packed + _PORT.pack(host[1]) + _LONG.pack(physical_offset)).hex().upper()
 
 
+def physical_offset(message_id: str | None) -> int | None:
+    """The commit log offset that a server's message id names; None where it is none."""
+    if message_id is None or len(message_id) not in (32, 56):
+        return None
+    try:
+        return int(message_id[-16:], 16)
+    except ValueError:
+        return None
+
+
 def java_hash(text: str) -> int:
     """Java's String.hashCode (the tagsCode of a tag): 32 bits, signed, over UTF-16 units."""
     value = 0

@@ -23,9 +23,9 @@ from mqcheck.rocketmq.codes import (
     ResponseCode,
 )
 from mqcheck.rocketmq.connection import Connection
-from mqcheck.rocketmq.digests import digest, props_digest
+from mqcheck.rocketmq.digests import digest, noted, props_digest, user_properties
 from mqcheck.rocketmq.frame import Command
-from mqcheck.rocketmq.message import BatchMember, encode_batch
+from mqcheck.rocketmq.message import BatchMember, encode_batch, physical_offset
 from mqcheck.rocketmq.models import MessageQueue, Outgoing, SendOutcome
 from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.routes import node_name
@@ -216,6 +216,7 @@ class Producer:
             flag=message.flag,
             body_digest=digest(message.body),
             props_digest=props_digest(message.properties, message.tag, keys, message.flag),
+            properties=noted(user_properties(message.properties)),
         )
         return _Sent(message, number, key, op)
 
@@ -304,8 +305,10 @@ class Producer:
         }
         ops = [recorder.begin("attempts", parent=sent.op, message=sent.id, **common) for sent in call.sent]
         conn: int | None = None
+        texts, body_size = self._texts(call, number), None
         try:
-            command = self._command(call, queue, number)
+            command = self._command(call, queue, texts)
+            body_size = None if call.batch is not None else len(command.body)
             link = connection or await self._connect(queue.broker, address, call.remaining_s())
             conn = link.conn
             if call.mode == "oneway":
@@ -319,7 +322,7 @@ class Producer:
         except UnansweredError as error:
             result = _Result("unknown", queue, remark=str(error))
         for index, op in enumerate(ops):
-            self._attempt_ended(op, index, result, conn)
+            self._attempt_ended(op, index, result, conn=conn, body_size=body_size, props_size=len(texts[index]))
         return result
 
     async def _connect(self, broker: str, address: str | None, remaining_s: float) -> Connection:
@@ -327,26 +330,32 @@ class Producer:
             raise UnsentError(f"broker {broker} is in no route")
         return await self.client.connection(address, max(remaining_s, 0.0) * 1000)
 
-    def _attempt_ended(self, op: int, index: int, result: _Result, conn: int | None) -> None:
+    def _attempt_ended(self, op: int, index: int, result: _Result, **sizes: int | None) -> None:
+        """End a message's row; ``sizes``: further columns that the request gave."""
         offset = result.queue_offset
+        message_id = result.message_ids[index] if index < len(result.message_ids) else None
         self.client.recorder.end(
             "attempts",
             op,
             outcome=result.outcome,
             code=result.code,
-            conn=conn,
             queue_offset=None if offset is None else offset + index,
-            offset_msg_id=result.message_ids[index] if index < len(result.message_ids) else None,
+            offset_msg_id=message_id,
+            physical_offset=physical_offset(message_id),
             transaction_id=result.transaction_id,
             remark=result.remark,
+            **sizes,
         )
 
-    def _command(self, call: _Call, queue: MessageQueue, attempt: int) -> Command:
-        """The request. Raises FrameError when the properties are longer than a record can hold."""
+    def _texts(self, call: _Call, attempt: int) -> list[bytes]:
+        """The property text of each message in this request."""
         run = self.client.recorder.run
-        texts = [
+        return [
             with_attempt(wire_properties(sent.message, sent.unique_key), run, sent.id, attempt) for sent in call.sent
         ]
+
+    def _command(self, call: _Call, queue: MessageQueue, texts: Sequence[bytes]) -> Command:
+        """The request. Raises FrameError when the properties of a batch are longer than a record can hold."""
         if max(map(len, texts)) > PROPERTIES_BYTES_MAX and call.batch is not None:
             raise FrameError(f"properties of {max(map(len, texts))} bytes do not fit a batch: {PROPERTIES_BYTES_MAX}")
         born = self.client.clock.wall_ms()

@@ -5,7 +5,9 @@ Who pulls when and from where is the consumer's and the admin's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from mqcheck.errors import FrameError, UnansweredError, UnsentError
 from mqcheck.rocketmq.client import Client
@@ -30,7 +32,9 @@ class PullRequest:
     timeout_ms: float
     sub_version: int = 0
     expression: str | None = None
-    """A tag expression carried in the header; None: the broker uses the heartbeat's."""
+    """An expression carried in the header; None: the broker uses the heartbeat's."""
+    expression_type: str = "TAG"
+    """What the expression is: TAG or SQL92."""
 
     def fields(self) -> dict[str, object]:
         """Header fields (PullMessageRequestHeader)."""
@@ -46,7 +50,7 @@ class PullRequest:
             "suspendTimeoutMillis": self.hold_ms or 0,
             "subVersion": self.sub_version,
             "subscription": self.expression,
-            "expressionType": "TAG",
+            "expressionType": self.expression_type,
             "bname": self.queue.broker,
         }
 
@@ -71,6 +75,7 @@ async def pull(client: Client, request: PullRequest, node: str, address: str) ->
         suspend_ms=request.hold_ms or 0,
         sub_version=str(request.sub_version),
         expression=request.expression,
+        expression_type=request.expression_type if request.expression is not None else None,
     )
     command = client.command(RequestCode.PULL_MESSAGE, request.fields())
     conn: int | None = None
@@ -88,13 +93,22 @@ async def pull(client: Client, request: PullRequest, node: str, address: str) ->
         conn=conn,
         outcome=answer.outcome,
         code=answer.code,
-        records=len(answer.records),
+        **_span_of(answer.records),
         next_offset=answer.next_offset,
         min_offset=answer.min_offset,
         max_offset=answer.max_offset,
         suggested_broker_id=answer.suggested_broker_id,
     )
     return answer
+
+
+def _span_of(records: Sequence[StoredRecord]) -> dict[str, int | bool | None]:
+    """How many records an answer holds, from where to where, and whether each is above the one before."""
+    if not records:
+        return {"records": 0}
+    offsets = [record.queue_offset for record in records]
+    ascending = all(one < two for one, two in pairwise(offsets))
+    return {"records": len(offsets), "first_offset": offsets[0], "last_offset": offsets[-1], "ascending": ascending}
 
 
 def read_pull_answer(answer: Command, op: int | None = None) -> PullAnswer:

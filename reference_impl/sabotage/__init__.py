@@ -2,8 +2,9 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``, ``protocol``, ``frames``,
-``answers``, ``routing``, and of oddities alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
+``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``,
+``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers`` and ``odd_ways``; ``base``
+holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from reference_impl.sabotage import (
     consumption,
     delay,
     frames,
+    lookups,
     odd_answers,
     odd_ways,
     order,
     protocol,
+    pulling,
     reading,
     replica,
     routing,
@@ -30,7 +33,21 @@ from reference_impl.sabotage.base import Sabotage
 
 SABOTAGES: Final[dict[str, Sabotage]] = {
     sabotage.name: sabotage
-    for area in (storage, reading, replica, slaves, consumption, order, delay, protocol, routing, frames, answers)
+    for area in (
+        storage,
+        reading,
+        lookups,
+        pulling,
+        replica,
+        slaves,
+        consumption,
+        order,
+        delay,
+        protocol,
+        routing,
+        frames,
+        answers,
+    )
     for sabotage in area.SABOTAGES
 }
 """Every planted bug by name."""

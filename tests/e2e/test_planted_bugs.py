@@ -45,6 +45,19 @@ WITHOUT_MESSAGES = {
     "prt-opaque": ("node", "request_code", "expected", "seen"),
     "prt-oneway": ("node", "request_code", "expected", "seen"),
     "prt-unknown-code": ("node", "request_code", "expected", "seen"),
+    "con-pull-batch": ("topic", "broker", "queue", "expected", "seen"),
+    "con-pull-order": ("topic", "broker", "queue", "expected", "seen"),
+    "con-pull-next": ("topic", "broker", "queue", "expected", "seen"),
+    "con-pull-bounds": ("topic", "broker", "queue", "expected", "seen"),
+    "con-offset-moved": ("topic", "broker", "queue", "expected", "seen"),
+    "sto-query-time": ("topic", "broker", "queue", "expected", "seen"),
+    "con-perm": ("node", "request_code", "expected", "seen"),
+    "con-sub-latest": ("node", "request_code", "expected", "seen"),
+    "con-pull-topic-unknown": ("node", "request_code", "expected", "seen"),
+    "con-pull-group-unknown": ("node", "request_code", "expected", "seen"),
+    "con-pull-queue-range": ("node", "request_code", "expected", "seen"),
+    "sto-topic-limit": ("node", "request_code", "expected", "seen"),
+    "sto-max-offset": ("topic", "broker", "queue", "answered_before", "seen"),
 }
 """Guarantees that are about no message: what their evidence names instead, beside the operation."""
 

@@ -37,6 +37,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "orderly-rebalance",
         "protocol",
         "wire",
+        "reading",
     ],
 )
 def test_every_pair_aimed_at_is_held(name: str, play: Any) -> None:

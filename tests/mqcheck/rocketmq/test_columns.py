@@ -8,6 +8,8 @@ from typing import Any
 from mqcheck.history.tables import TABLES, column_type
 from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.consumer import Consumer
+from mqcheck.rocketmq.frame import Command
+from mqcheck.rocketmq.message import encode_record
 from mqcheck.rocketmq.models import Delivery, ListenerResult, MessageQueue, Outgoing
 from mqcheck.rocketmq.producer import Producer
 
@@ -35,6 +37,8 @@ ALWAYS = {
     "locks": "kind consumer_group member node broker topic queue invoked returned outcome",
     "replies": "probe conn node encoding oneway payload_bytes invoked returned outcome answers",
     "connections": "conn link node opened closed closed_by",
+    "lookups": "kind node topic name max_num invoked returned outcome code records",
+    "found": "parent node topic queue queue_offset physical_offset message attempt unique_key tag keys store_time",
     "readings": (
         "reading node broker broker_id master topic queue invoked returned outcome min_offset max_offset complete"
     ),
@@ -46,9 +50,12 @@ ALWAYS = {
 """Per table, what a row of a healthy cluster never lacks."""
 
 SOMETIMES = {
-    "sends": "tag keys sharding_key batch batch_index code broker queue queue_offset",
-    "attempts": "batch batch_size transaction_id",
-    "pulls": "expression code records next_offset min_offset max_offset suggested_broker_id outcome returned",
+    "sends": "tag keys properties sharding_key batch batch_index code broker queue queue_offset",
+    "attempts": "batch batch_size transaction_id body_size props_size physical_offset",
+    "pulls": (
+        "expression expression_type code records first_offset last_offset ascending next_offset min_offset max_offset "
+        "suggested_broker_id outcome returned"
+    ),
     "results": "delay_level code",
     "offsets": "consumer_group member value argument_ms code position",
     "members": "node topic broker queue session members",
@@ -76,7 +83,10 @@ async def workload(lab: Any) -> None:
             lab.client(cluster, "c3") as three,
         ):
             producer = Producer(one, "PG")
-            outgoing = [Outgoing("T", b"%d" % n, tag="A", keys=("k",), sharding_key="s", flag=1) for n in range(4)]
+            outgoing = [
+                Outgoing("T", b"%d" % n, tag="A", keys=("k",), sharding_key="s", flag=1, properties={"p": "v"})
+                for n in range(4)
+            ]
             for message in outgoing:
                 await producer.send(message)
             await producer.send_batch(outgoing)
@@ -97,6 +107,9 @@ async def workload(lab: Any) -> None:
             await admin.route("nameserver-1", "missing")
             await admin.search_offset("broker-a", "T", 0, 1)
             await admin.pull_once("broker-a", "T", 0, 0, group="G")
+            record = cluster.broker.logs["T", 0][0]
+            cluster.broker.script[12] = [Command(code=0, body=encode_record(record))]
+            await admin.look_up("broker-a", "key", "T", "k")
             await admin.lock("broker-a", "G", "m", [MessageQueue("T", "broker-a", 0)])
 
 

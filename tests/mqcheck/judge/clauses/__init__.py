@@ -1,6 +1,17 @@
 """One history per clause of a guarantee's query: the verdict would be another if the clause were gone."""
 
-from clauses import consumption, delay, evidence, groups, replication, requests, routing, storage, wire
+from clauses import (
+    consumption,
+    delay,
+    evidence,
+    groups,
+    reading,
+    replication,
+    requests,
+    routing,
+    storage,
+    wire,
+)
 from clauses.base import CASES, Case
 
 __all__ = [
@@ -10,6 +21,7 @@ __all__ = [
     "delay",
     "evidence",
     "groups",
+    "reading",
     "replication",
     "requests",
     "routing",

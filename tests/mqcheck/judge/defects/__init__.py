@@ -1,6 +1,16 @@
 """A minimal defect and an excused look-alike for every guarantee, by area; importing an area fills both."""
 
-from defects import consumption, delay, groups, replication, requests, routing, storage, wire
+from defects import (
+    consumption,
+    delay,
+    groups,
+    reading,
+    replication,
+    requests,
+    routing,
+    storage,
+    wire,
+)
 from defects.base import EXCUSES, PLANTS
 
 __all__ = [
@@ -9,6 +19,7 @@ __all__ = [
     "consumption",
     "delay",
     "groups",
+    "reading",
     "replication",
     "requests",
     "routing",

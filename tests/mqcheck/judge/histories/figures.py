@@ -26,6 +26,7 @@ CONFIG = {
             "delay_level_3_ms": 1000,
             "delay_level_4_ms": 1500,
             "delay_level_5_ms": 2000,
+            "maxMessageSize": 4_194_304,
             "flushDiskType": "SYNC_FLUSH" if broker in ("broker-s", "broker-e", "broker-f") else "ASYNC_FLUSH",
         }
         for broker in ("broker-a", "broker-b", "broker-p", "broker-s", "broker-e", "broker-f")

@@ -6,6 +6,7 @@ from functools import cache
 
 from histories import groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
+from histories.reading import Reading
 from histories.rows import Row
 from histories.slaves import Slaves
 from histories.waiting import Waiting
@@ -22,7 +23,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Waiting, Slaves, Wire):
+class Healthy(Waiting, Slaves, Wire, Reading):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -50,6 +51,8 @@ class Healthy(Waiting, Slaves, Wire):
         self.odd_levels()
         self.waiting_through_a_kill()
         self.odd_sends()
+        self.shelf_load()
+        self.by_hand()
         self.held_pulls()
         self.routing()
         self.locking()
@@ -57,6 +60,7 @@ class Healthy(Waiting, Slaves, Wire):
         self.probing()
         self.asking()
         self.final_reading()
+        self.read_back()
         self.surveys()
         self.inventories()
 
