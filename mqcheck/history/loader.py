@@ -22,7 +22,8 @@ import duckdb
 
 from mqcheck.errors import HistoryError, StreamError
 from mqcheck.history.facts import make_facts
-from mqcheck.history.rows import create_table
+from mqcheck.history.parquet import load_parquet
+from mqcheck.history.rows import create_recorded, create_table
 from mqcheck.history.tables import (
     DEFAULTS,
     FACTS,
@@ -130,7 +131,7 @@ def load_tables(
     """
     paths = sorted((folder / "events").glob("*.jsonl"))
     if not paths and (folder / "tables").is_dir():
-        return _load_parquet(folder / "tables")
+        return _of_parquet(folder / "tables")
     if not paths:
         raise HistoryError(
             f"{folder} is no history: it has no events/*.jsonl; give the folder history/<scenario> of a run"
@@ -154,37 +155,14 @@ def load_tables(
     return connection
 
 
-def write_parquet(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Store the recorded tables (not the facts, which follow from them) as ``tables/<name>.parquet``."""
-    target = folder / "tables"
-    target.mkdir(exist_ok=True)
-    for name in ("streams", "clock_error", *TABLES):
-        path = str(target / f"{name}.parquet").replace("'", "''")
-        connection.execute(f"COPY {name} TO '{path}' (FORMAT parquet, COMPRESSION zstd)")
-
-
-def _load_parquet(folder: Path) -> duckdb.DuckDBPyConnection:
+def _of_parquet(tables: Path) -> duckdb.DuckDBPyConnection:
     connection = _connect(0)
-    for name in ("streams", "clock_error", *TABLES):
-        path = folder / f"{name}.parquet"
-        if not path.exists():
-            connection.close()
-            raise HistoryError(f"{path} is missing: copy the whole tables/ folder, or judge from events/")
-        quoted = str(path).replace("'", "''")
-        source = f"read_parquet('{quoted}')"
-        connection.execute(f"CREATE TABLE {name} AS SELECT {_columns_of(connection, name, source)} FROM {source}")
+    try:
+        load_parquet(connection, tables)
+    except HistoryError:
+        connection.close()
+        raise
     return connection
-
-
-def _columns_of(connection: duckdb.DuckDBPyConnection, name: str, source: str) -> str:
-    """What to select of a stored table: a column that an older version did not record has its usual value."""
-    if name not in TABLES:
-        return "*"
-    there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    return ", ".join(
-        column if column in there else f"CAST({DEFAULTS.get(column, 'NULL')} AS {column_type(column)}) AS {column}"
-        for column in TABLES[name].all_columns()
-    )
 
 
 def _connect(lines: int) -> duckdb.DuckDBPyConnection:
@@ -355,8 +333,7 @@ def _clock_offsets(routed: _Routed) -> dict[str, tuple[int, int]]:
 
 def _make_table(connection: duckdb.DuckDBPyConnection, table: Table, routed: _Routed, *, shifted: bool) -> None:
     parts = {part: path for part in "bep" if (path := routed.path(table.name, part))}
-    columns = ", ".join(f"{column} {column_type(column)}" for column in table.all_columns())
-    connection.execute(f"CREATE TABLE {table.name} ({columns})")
+    create_recorded(connection, table)
     rows = sum(
         connection.execute(f"INSERT INTO {table.name} {select}").fetchall()[0][0]
         for select in _selects(table, parts, shifted=shifted)
@@ -475,4 +452,4 @@ def _bad_line(paths: list[Path]) -> str | None:
     return None
 
 
-__all__ = ["FACTS", "load", "load_tables", "write_parquet"]
+__all__ = ["FACTS", "load", "load_tables"]

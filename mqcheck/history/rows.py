@@ -1,4 +1,4 @@
-"""Tables of the judge's database that are made from Python's rows."""
+"""Tables of the judge's database: made from Python's rows, or empty for what was recorded."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 import duckdb
+
+from mqcheck.history.tables import Table, column_type
 
 
 def create_table(
@@ -22,3 +24,9 @@ def create_table(
         shape = json.dumps([dict(columns)])
         text = f"INSERT INTO {name} SELECT unnest(from_json(?, '{shape}'), recursive := true)"
         connection.execute(text, [json.dumps(objects)])
+
+
+def create_recorded(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Make a recorded table without rows. Called by the loader and by ``parquet``."""
+    columns = ", ".join(f"{column} {column_type(column)}" for column in table.all_columns())
+    connection.execute(f"CREATE TABLE {table.name} ({columns})")

@@ -19,7 +19,8 @@ from typing import Any, Final
 import duckdb
 
 from mqcheck.errors import SpecsError, StreamError
-from mqcheck.history.loader import load, write_parquet
+from mqcheck.history.loader import load
+from mqcheck.history.parquet import write_parquet
 from mqcheck.judge.evidence import by_place, condense
 from mqcheck.judge.plan_file import PlanFile, read_plan
 from mqcheck.judge.prune import Filter, brings_nothing, narrowed, unmatched

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqcheck.errors import HistoryError, StreamError
-from mqcheck.history.loader import load, load_tables, write_parquet
+from mqcheck.history.loader import load, load_tables
 
 Line = dict[str, Any]
 
@@ -220,29 +220,3 @@ def test_only_the_tables_asked_for_are_made(tmp_path: Path) -> None:
     assert made == {"streams", "clock_error", "sends"}
     assert connection.execute("SELECT message FROM sends").fetchall() == [(5,)]
     connection.close()
-
-
-def test_parquet_gives_the_same_tables_and_facts(tmp_path: Path) -> None:
-    lines = [header(), began(1, 10, message=5, topic="t"), began(2, 11, "attempts", message=5, attempt=0)]
-    write(tmp_path, "kit.0", [*lines, ended(2, 12, "attempts", outcome="ok"), ended(1, 13, outcome="ok")])
-    query = "SELECT message, fate, invoked, returned FROM sent"
-    before = rows(tmp_path, query)
-    connection = load_tables(tmp_path)
-    write_parquet(connection, tmp_path)
-    connection.close()
-    (tmp_path / "events" / "kit.0.jsonl").unlink()
-    assert rows(tmp_path, query) == before == [(5, "acked", 10, 13)]
-    (tmp_path / "tables" / "sends.parquet").unlink()
-    with pytest.raises(HistoryError, match=r"sends\.parquet is missing"):
-        load(tmp_path)
-
-
-def test_a_column_that_an_older_version_did_not_store_has_its_usual_value(tmp_path: Path) -> None:
-    write(tmp_path, "kit.0", [header(), began(1, 10, message=5, topic="t"), ended(1, 13, outcome="ok")])
-    connection = load_tables(tmp_path)
-    for column in ("tag", "delay_level"):
-        connection.execute(f"ALTER TABLE sends DROP COLUMN {column}")
-    write_parquet(connection, tmp_path)
-    connection.close()
-    (tmp_path / "events" / "kit.0.jsonl").unlink()
-    assert rows(tmp_path, "SELECT message, tag, delay_level FROM sent") == [(5, None, 0)]
