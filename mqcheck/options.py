@@ -64,7 +64,13 @@ SETTINGS: Final = (
         "select", "list", (), "GLOB", "Only pairs whose guarantee or scenario matches; may be given several times."
     ),
     Setting("report", "text", None, "DIR", "Where report and histories go (default: .mqcheck/<run id>)."),
-    Setting("sabotage", "text", None, "NAME", "Start a broker that breaks one promise on purpose (reference target)."),
+    Setting(
+        "sabotage",
+        "text",
+        None,
+        "NAME",
+        "Plant a bug that breaks one promise: in the reference's nodes, or in the kit's own clients (any target).",
+    ),
     Setting("odd", "text", None, "NAME", "Start a broker that behaves oddly but legally (reference target)."),
     Setting("specs", "list", (), "DIR", "A folder with more guarantees; may be given several times."),
     Setting(

@@ -39,6 +39,8 @@ class Profile:
     """Longest time until a broker forgets a silent client: its expiry, one scan and a heartbeat to spare."""
     recover_ms: int
     """Liveness deadline of the phase `recover`; grows while there is progress, up to three times this."""
+    backlog: int
+    """Messages that wait for a slow consumer."""
     still_ms: int
     """Maximum offsets that did not move for so long stand still."""
     ready_ms: int = 30_000
@@ -63,6 +65,10 @@ def config_of(client: ClientSettings, max_reconsume: int, recover_ms: int) -> di
         "relock_ms": client.relock_ms,
         "lock_life_ms": client.lock_life_ms,
         "suspend_ms": client.suspend_ms,
+        "threshold_messages": client.threshold_messages,
+        "threshold_bytes": client.threshold_bytes,
+        "threshold_span": client.threshold_span,
+        "flow_control_ms": client.flow_control_ms,
         "max_reconsume": max_reconsume,
         "recover_ms": recover_ms,
     }
@@ -111,6 +117,7 @@ QUICK: Final = Profile(
     expiry_ms=6_500,
     client_expiry_ms=6_000,
     recover_ms=8_000,
+    backlog=1_200,
     still_ms=200,
 )
 """Seconds instead of minutes; the default."""
@@ -125,6 +132,7 @@ FULL: Final = Profile(
     expiry_ms=160_000,
     client_expiry_ms=160_000,
     recover_ms=120_000,
+    backlog=100_000,
     still_ms=1_000,
     scenario_ms=1_800_000,
 )

@@ -26,9 +26,10 @@ from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder, StallWatch
 from mqcheck.links.base import NetworkLike
 from mqcheck.profile import Profile
+from mqcheck.sabotage import CLIENT_SABOTAGES
 from mqcheck.scenarios.base import Launcher, Scenario, World, unfit
 from mqcheck.scenarios.ending import final_read, recover
-from mqcheck.targets.base import DISK_CAPABILITIES, DiskChoice, Opening, Target
+from mqcheck.targets.base import DISK_CAPABILITIES, Cluster, DiskChoice, Opening, Target
 
 if TYPE_CHECKING:
     from mqcheck.links.toxiproxy import ToxiproxyServer
@@ -171,13 +172,13 @@ async def _play(call: _Call, recorder: Recorder) -> None:
             recorder=recorder,
             guard=stage.guard,
             rng=rng,
-            sabotage=call.sabotage,
+            sabotage=None if call.sabotage in CLIENT_SABOTAGES else call.sabotage,
             odd=call.odd,
             held_ms=profile.client.pull_timeout_ms,
             needs=scenario.needs,
             disk=call.disk,
         )
-        cluster = await call.target.open(scenario.deployment_for(profile), opening)
+        cluster = await _open(call, opening)
         stack.push_async_callback(cluster.close)
         if cluster.prefix:
             may = "destructive" in call.target.capabilities
@@ -195,11 +196,22 @@ async def _play(call: _Call, recorder: Recorder) -> None:
             ground=ground,
             faults=FaultControl(ground, call.target.capabilities),
             launcher=stage.launcher(),
+            sabotage=call.sabotage,
         )
         stack.push_async_callback(world.close_clients)
         stack.push_async_callback(world.heal)
         stack.push_async_callback(world.stop_background)
         await _phases(world)
+
+
+async def _open(call: _Call, opening: Opening) -> Cluster:
+    """Bring the cluster up. A bug that the target does not have may have been meant for the kit's own clients."""
+    try:
+        return await call.target.open(call.scenario.deployment_for(call.profile), opening)
+    except RefusedError as error:
+        if opening.sabotage is None:
+            raise
+        raise RefusedError(f"{error}; in the kit's own clients: {', '.join(sorted(CLIENT_SABOTAGES))}") from error
 
 
 async def _phases(world: World) -> None:

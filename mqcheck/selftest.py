@@ -315,8 +315,9 @@ def page_of(content: Mapping[str, Any]) -> str:
     lines = [
         "# What the kit notices",
         "",
-        f"**{content['score']}.** Made by `mqcheck selftest`, which plants each bug in the reference, runs scenarios "
-        "that aim at what it breaks, the shortest first, and wants that guarantee violated; an oddity must violate "
+        f"**{content['score']}.** Made by `mqcheck selftest`, which plants each bug in the reference or in the kit's "
+        "own clients, runs scenarios that aim at what it breaks, the shortest first, and wants that guarantee "
+        "violated; an oddity must violate "
         "nothing.",
         "",
         "| planted bug | breaks | outcome | scenario | seconds | violated too |",
@@ -332,7 +333,7 @@ def page_of(content: Mapping[str, Any]) -> str:
     lines += [f"| `{row['name']}` | {_outcome(row)} | {row['seconds']:.0f} |" for row in odd]
     if content["without_bug"]:
         names = ", ".join(f"`{name}`" for name in content["without_bug"])
-        lines += ["", f"No bug is planted for {names}: promises of the kit's own client."]
+        lines += ["", f"No bug is planted for {names}."]
     return "\n".join([*lines, ""])
 
 

@@ -20,6 +20,7 @@ from mqcheck.rocketmq.frame import Command, Serialize
 from mqcheck.rocketmq.heartbeat import GroupView, heartbeat_body
 from mqcheck.rocketmq.models import ClientSettings, Route, RouteAnswer
 from mqcheck.rocketmq.routes import ask_route, node_name
+from mqcheck.rocketmq.seam import Seam
 
 
 class GroupMember(Protocol):
@@ -69,12 +70,17 @@ class Client:
         rng: random.Random,
         *,
         nameserver_names: Sequence[str] | None = None,
+        seam: Seam | None = None,
     ) -> None:
-        """``nameservers`` are "host:port"; the history calls them nameserver-1, nameserver-2, … unless named."""
+        """``nameservers`` are "host:port"; the history calls them nameserver-1, nameserver-2, … unless named.
+
+        ``seam``: a planted bug's; None: there is none.
+        """
         self.name = name
         self.client_id = f"{name}@{recorder.new_id()}"
         self.recorder = recorder
-        self.settings = settings
+        self.seam = seam or Seam()
+        self.settings = self.seam.settings(settings)
         self.clock = clock
         self.rng = rng
         names = nameserver_names or [f"nameserver-{index + 1}" for index in range(len(nameservers))]

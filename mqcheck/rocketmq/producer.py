@@ -25,7 +25,7 @@ from mqcheck.rocketmq.codes import (
 from mqcheck.rocketmq.connection import Connection
 from mqcheck.rocketmq.digests import digest, noted, props_digest, user_properties
 from mqcheck.rocketmq.frame import Command
-from mqcheck.rocketmq.message import BatchMember, encode_batch, physical_offset
+from mqcheck.rocketmq.message import BatchMember, encode_batch, java_hash, physical_offset
 from mqcheck.rocketmq.models import MessageQueue, Outgoing, SendOutcome
 from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.routes import node_name
@@ -105,6 +105,17 @@ class Producer:
     ) -> SendOutcome:
         """Send and wait; never raises for what a broker or a link does. A given ``queue`` means one attempt."""
         return (await self._send([message], "sync", queue, worker, timeout_ms, retries))[0]
+
+    async def send_sharded(self, message: Outgoing, *, worker: str = "w0") -> SendOutcome:
+        """Send to the queue that the message's sharding key stands for, and wait; one attempt, as with any given queue.
+
+        Source: SelectMessageQueueByHash.
+        """
+        queues = await self.queues(message.topic)
+        if not queues:
+            return await self.send(message, worker=worker, retries=0)
+        chosen = queues[abs(java_hash(message.sharding_key or "")) % len(queues)]
+        return await self.send(message, queue=self.client.seam.shard(chosen, queues), worker=worker)
 
     async def send_async(
         self, message: Outgoing, *, queue: MessageQueue | None = None, worker: str = "w0"
@@ -227,7 +238,7 @@ class Producer:
             told = "ok" if result.outcome == "ok" else "kept"
         elif call.mode == "oneway" and result.outcome == "unknown":
             told = "unknown"
-        queue = result.queue
+        told, queue = self.client.seam.told(told), result.queue
         outcome = SendOutcome(
             outcome=told,
             message=sent.id,
@@ -264,7 +275,7 @@ class Producer:
             result = await self._attempt(call, chosen)
             if not result.again:
                 break
-            last = chosen.broker
+            last = self.client.seam.failed_broker(chosen.broker)
         return result
 
     async def _choose(self, topic: str, worker: str, last: str | None, remaining_s: float) -> MessageQueue | None:

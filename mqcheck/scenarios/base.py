@@ -27,6 +27,7 @@ from mqcheck.rocketmq.admin import Admin
 from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.models import ClientSettings
 from mqcheck.rocketmq.names import owned
+from mqcheck.sabotage import seam_of
 from mqcheck.targets.base import Cluster, Deployment, Role, Setting, Target, Victim
 
 Phase = Literal["load", "fault", "heal", "recover", "final-read"]
@@ -113,6 +114,8 @@ class World:
     ground: Ground
     faults: FaultControl
     launcher: Launcher
+    sabotage: str | None = None
+    """A bug planted in the clients, by name; one of the target's is none of theirs."""
     expectations: list[Expectation] = field(default_factory=list)
     """What `recover` waits for."""
     clients: list[Client] = field(default_factory=list)
@@ -175,7 +178,14 @@ class World:
         addresses = await self.network.nameserver_addresses(name)
         names = [node.name for node in self.cluster.nameservers()]
         client = Client(
-            name, addresses, self.recorder, settings, self.clock, self.rng(f"client {name}"), nameserver_names=names
+            name,
+            addresses,
+            self.recorder,
+            settings,
+            self.clock,
+            self.rng(f"client {name}"),
+            nameserver_names=names,
+            seam=seam_of(self.sabotage),
         )
         self.clients.append(client)
         await client.start()

@@ -48,7 +48,9 @@ async def _reset(world: World) -> None:
 
 async def _retry(world: World) -> None:
     refused, reset = Down("producer-*->broker-a"), Reset("producer-*->broker-a", "up")
-    await traffic_under(world, [refused], [reset], fault_ms=world.profile.load_ms / 2)
+    # A producer that reaches nobody uses up its retries, and then has to say so.
+    lonely = [Down("producer-1->broker-a"), Down("producer-1->broker-b")]
+    await traffic_under(world, [refused], [reset], lonely, fault_ms=world.profile.load_ms / 2)
 
 
 async def _lost_answers(world: World) -> None:
@@ -129,7 +131,7 @@ SCENARIOS: Final = (
         summary="Catches producers that give up, insist on a dead broker, or try more often than they say.",
         deployment=TWO_GROUPS,
         needs=frozenset({"partition"}),
-        aims=("prd-retry", "con-alo"),
+        aims=("prd-retry", "prd-avoid", "prd-no-false-ok", "con-alo"),
         run=_retry,
         seconds=7,
     ),

@@ -52,3 +52,5 @@ class ClientOrder(msgspec.Struct, frozen=True, kw_only=True):
     nameservers: tuple[str, ...]
     nameserver_names: tuple[str, ...]
     settings: ClientSettings
+    sabotage: str | None = None
+    """A bug planted in the client, by name."""

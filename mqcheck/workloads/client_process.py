@@ -21,6 +21,7 @@ from mqcheck.rocketmq.client import Client
 from mqcheck.rocketmq.consumer import Consumer
 from mqcheck.rocketmq.models import Delivery, ListenerResult
 from mqcheck.rocketmq.producer import Producer
+from mqcheck.sabotage import seam_of
 from mqcheck.workloads.client_plan import ClientOrder
 from mqcheck.workloads.payloads import Payloads
 
@@ -41,6 +42,7 @@ class ClientWork:
             recorder.clock,
             rng,
             nameserver_names=order.nameserver_names,
+            seam=seam_of(order.sabotage),
         )
         self.rng = rng
         self._fresh: list[int] = []

@@ -156,6 +156,7 @@ class ClientProcess:
             nameservers=await world.network.nameserver_addresses(self.name),
             nameserver_names=tuple(node.name for node in world.cluster.nameservers()),
             settings=world.profile.client,
+            sabotage=world.sabotage,
         )
 
     def _heard(self, line: bytes) -> None:

@@ -158,4 +158,5 @@ class SimClient:
             nameservers=await world.network.nameserver_addresses(self.name),
             nameserver_names=tuple(node.name for node in world.cluster.nameservers()),
             settings=world.profile.client,
+            sabotage=world.sabotage,
         )

@@ -235,6 +235,13 @@ class Traffic:
         while self.ledger.acknowledged < wanted and loop.time() < began + self.world.profile.ready_ms / 1000:
             await self.world.sleep_ms(POLL_MS)
 
+    async def settled(self, group: Group) -> None:
+        """Until the group has done what was acknowledged, failures up to the last included; gives up as `flow` does."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.world.profile.ready_ms / 1000
+        while group.missing() and loop.time() < deadline:
+            await self.world.sleep_ms(POLL_MS)
+
     async def committed(self, group: str, queues: Sequence[tuple[str, MessageQueue]]) -> None:
         """Until the group has committed an offset above 0 for each of these (node, queue); gives up as `flow` does.
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from reference_impl.broker.locks import encode_granted
-from reference_impl.commands import RequestCode, ResponseCode
+from reference_impl.commands import RETRY_PREFIX, RequestCode, ResponseCode
 from reference_impl.delivery.locks import QueueKey
 from reference_impl.effects import Effect, Reply
 from reference_impl.errors import ReferenceBugError
@@ -106,6 +106,17 @@ class ForgetRenewals(_WatchedLocks):
         return RequestCode.UNLOCK_BATCH_MQ if over else None
 
 
+class RetryGivenUp(PassingCore):
+    """Tries a message again that an orderly consumer has given up; ord-orderly-dlq must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Copies that consumers send to a retry topic say that they never failed before."""
+        fields = command.fields
+        if command.code == RequestCode.SEND_MESSAGE_V2 and fields.get("b", "").startswith(RETRY_PREFIX):
+            command = replace(command, fields={**fields, "j": "0"})
+        return super().request(now_ms, conn, peer, command)
+
+
 def _queues(body: dict[str, Any], name: str) -> list[QueueKey]:
     return [(str(entry["topic"]), str(entry["brokerName"]), int(entry["queueId"])) for entry in body.get(name) or ()]
 
@@ -146,6 +157,12 @@ SABOTAGES: Final = (
         "counts a queue lock's life from its first grant, renewed or not",
         "ord-lock-renew",
         wrap_core=_forget,
+    ),
+    Sabotage(
+        "retry-given-up",
+        "tries a message again that an orderly consumer has given up",
+        "ord-orderly-dlq",
+        wrap_core=around_core(RetryGivenUp),
     ),
     Sabotage(
         "keep-unlocked",

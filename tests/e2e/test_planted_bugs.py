@@ -11,6 +11,7 @@ import pytest
 from planted_bugs import ALL, CAUGHT, LANE, OVER_SOCKETS, WIRE
 
 from mqcheck import exits
+from mqcheck.sabotage import CLIENT_SABOTAGES
 from mqcheck.specs import load_specs
 from reference_impl.sabotage import SABOTAGES
 
@@ -29,6 +30,12 @@ WITHOUT_MESSAGES = {
     "ord-lock-expiry": ("broker", "queue", "owner", "refused_to"),
     "ord-lock-renew": ("broker", "queue", "owner", "seen"),
     "ord-unlock": ("broker", "queue", "given_back_by", "refused_to"),
+    "con-no-skip": ("consumer_group", "broker", "queue", "committed", "unfinished_offset"),
+    "con-threshold-count": ("consumer_group", "member", "broker", "queue", "seen"),
+    "con-threshold-size": ("consumer_group", "member", "broker", "queue", "seen"),
+    "con-threshold-span": ("consumer_group", "member", "broker", "queue", "seen"),
+    "con-flow-resume": ("consumer_group", "member", "broker", "queue", "seen"),
+    "con-pull-position": ("consumer_group", "member", "broker", "queue", "expected", "seen"),
     "con-expire": ("consumer_group", "member", "expected", "seen"),
     "con-longpoll-timeout": ("topic", "broker", "expected", "seen"),
     "dur-meta-power": ("node", "kind", "name", "seen"),
@@ -64,7 +71,9 @@ WITHOUT_MESSAGES = {
 
 def test_every_planted_bug_is_here() -> None:
     caught = {name: guarantee for name, (guarantee, _) in CAUGHT.items()}
-    assert {name: bug.guarantee for name, bug in SABOTAGES.items()} == caught
+    assert SABOTAGES.keys().isdisjoint(CLIENT_SABOTAGES)
+    planted: dict[str, str | None] = {name: bug.guarantee for name, bug in SABOTAGES.items()}
+    assert planted | {name: bug.guarantee for name, bug in CLIENT_SABOTAGES.items()} == caught
     assert {name: guarantee.id for guarantee in load_specs() for name in guarantee.sabotage} == caught
 
 

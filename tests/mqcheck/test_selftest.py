@@ -104,7 +104,7 @@ def test_a_run_without_a_report_is_unknown(tmp_path: Path) -> None:
     assert "the run ended with status 1: see " in finding.trouble
 
 
-def test_every_bug_has_scenarios_and_every_promise_a_bug_but_the_kits_own() -> None:
+def test_every_bug_has_scenarios_and_every_promise_a_bug() -> None:
     specs, scenarios = load_specs(), all_scenarios()
     trials = all_trials(specs, scenarios)
     assert len({trial.name for trial in trials}) == len(trials)
@@ -115,7 +115,7 @@ def test_every_bug_has_scenarios_and_every_promise_a_bug_but_the_kits_own() -> N
         assert seconds == sorted(seconds)
         if trial.guarantee:
             assert all(trial.guarantee in scenarios[name].aims for (name,) in trial.runs)
-    assert {specs.get(name).subject for name in unplanted(specs)} == {"client"}
+    assert unplanted(specs) == []
 
 
 def test_a_selection_names_bugs_oddities_or_guarantees() -> None:
@@ -166,7 +166,7 @@ def test_the_page_and_the_score() -> None:
     assert "| `lose` | `dur-one` | caught | steady | 7 | `con-two` |" in lines
     assert "| `hide` | `con-two` | unknown: too dark | steady | 7 |  |" in lines
     assert "| `slow` | flagged: dur-one | 7 |" in lines
-    assert "No bug is planted for `prd-retry`: promises of the kit's own client." in lines
+    assert "No bug is planted for `prd-retry`." in lines
     assert json.loads(json.dumps(content)) == content
 
 

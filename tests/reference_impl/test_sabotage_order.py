@@ -60,3 +60,14 @@ def test_keep_unlocked(bench: type[Bench], bug: bool) -> None:
     assert lock(b, "a")
     lock(b, "a", 42)
     assert lock(b, "b") is not bug
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_retry_given_up(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=[SABOTAGES["retry-given-up"]] if bug else [])
+    b.heartbeat(1, "G")
+    fields = {"a": "CLIENT_INNER_PRODUCER", "b": "%RETRY%G", "c": "TBW102", "d": "4", "e": "0", "f": "0", "g": "0"}
+    fields |= {"h": "0", "i": "", "j": "2", "k": "false", "l": "2"}
+    assert b.ask(310, fields, body=b"x").code == 0
+    lengths = [b.ask(30, {"topic": topic, "queueId": "0"}).fields["offset"] for topic in ("%DLQ%G", "%RETRY%G")]
+    assert lengths == (["0", "1"] if bug else ["1", "0"])

@@ -34,6 +34,8 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "disk-error",
         "disk-full",
         "locks",
+        "orderly-fails",
+        "backlog",
         "orderly-rebalance",
         "protocol",
         "wire",

@@ -28,7 +28,7 @@ SHELL_LINES_MAX = 300
 # Rooms of mqcheck in the order data flows; a room may import rooms of its own row or an earlier one.
 MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "clock", "exits"),
-    ("specs", "known", "rocketmq", "history", "containers", "guard"),
+    ("specs", "known", "rocketmq", "sabotage", "history", "containers", "guard"),
     ("links", "judge", "disks"),
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),

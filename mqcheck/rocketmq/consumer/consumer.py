@@ -263,7 +263,11 @@ class Consumer:
         for queue in queues:
             if self._locks and queue not in granted:
                 continue
-            share = Share(queue, self.client.recorder.new_id(), locked_ns=granted.get(queue))
+            share = self.client.seam.share(
+                Share(queue, self.client.recorder.new_id(), locked_ns=granted.get(queue)),
+                broadcasting=self.mode == "broadcasting",
+                orderly=self.orderly,
+            )
             self._shares[queue] = share
             self._own("assigned", share)
             loop = PullLoop(

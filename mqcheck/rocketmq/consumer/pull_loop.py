@@ -114,8 +114,7 @@ class PullLoop:
             if self._subscription.accepts(record.properties.get(P_TAGS))
         ]
         share.put(items)
-        share.skip_to(answer.next_offset)
-        share.next_offset = answer.next_offset
+        share.go_on(answer.next_offset)
         if answer.suggested_broker_id is not None:
             share.broker_id = answer.suggested_broker_id
         if items:

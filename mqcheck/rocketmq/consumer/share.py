@@ -73,6 +73,11 @@ class Share:
         if not self.held:
             self.advance(offset)
 
+    def go_on(self, offset: int) -> None:
+        """The broker has answered everything below ``offset``: that is where the next pull begins."""
+        self.skip_to(offset)
+        self.next_offset = offset
+
     def advance(self, offset: int) -> None:
         """Offsets to commit only grow within one ownership."""
         self.committable = offset if self.committable is None else max(self.committable, offset)

@@ -38,6 +38,7 @@ def world_of(tmp_path: Path, nameserver: str) -> World:
             seed=1,
             scenario=SimpleNamespace(name="s"),
             profile=QUICK,
+            sabotage=None,
             network=Network(),
             cluster=SimpleNamespace(nameservers=lambda: [SimpleNamespace(name="nameserver-1")]),
             recorder=Recorder(tmp_path / "events", run="r", process="kit", number=0, clock=RealClock()),

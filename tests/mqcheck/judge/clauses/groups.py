@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from defects.base import History
-from defects.groups import EXPIRED_MS, contest_at
+from defects.groups import EXPIRED_MS, contest_at, suspended
 from histories import groups
 
 from clauses.base import accused, change, excused, fault, seen, stalled
@@ -30,3 +30,20 @@ excused(
 )
 accused("ord-unlock", "another queue's owner", lambda h: groups.lock(h, 20_125, "third", True, queue=7))
 excused("ord-unlock", "granted with success", change("locks", consumer_group="gx", to={"outcome": "error"}))
+
+
+def delivered_again(history: History) -> None:
+    """A dead letter comes back from the retry topic."""
+    message = suspended(history, 3, 2).get("message")
+    history.deliver(20_000, "gs", "cs@21", message, ("%RETRY%gs", "broker-b", 0), 0, reconsume_times=3)
+
+
+excused("ord-suspend-block", "orderly groups", change("subscriptions", consumer_group="gs", to={"orderly": False}))
+excused("ord-suspend-block", "a power cut", fault("power-cut", 30_000, 30_100, node="broker-b"))
+seen("ord-orderly-dlq", "delivered no more", delivered_again)
+excused("ord-orderly-dlq", "a reading that is too early", change("readings", broker="broker-b", to={"at": 8_500}))
+excused(
+    "ord-orderly-dlq",
+    "a dead letter topic that was not read",
+    change("readings", topic="%DLQ%gs", to={"complete": False}),
+)

@@ -141,12 +141,10 @@ def a_try(number: int, **to: Any) -> Step:
     return lambda h: next(iter(h.find("attempts", topic="R", attempt=number))).set(**to)
 
 
-innocent("prd-retry", "same broker after a refusal", a_try(0, broker="broker-b", outcome="refused", code=1))
 seen("prd-retry", "number of attempts", a_try(1, attempt=3))
 seen("prd-retry", "within its time-out", a_try(1, at=12_600, until=12_605))
 innocent("prd-retry", "tolerance", a_try(1, at=12_450, until=12_455))
 innocent("prd-retry", "stalls", a_try(1, at=12_600, until=12_605), stalled(9_500, 9_800))
-excused("prd-retry", "known before the call", change("routes", topic="R", to={"until": 9_800}))
 excused("prd-retry", "synchronous sends", change("sends", topic="R", to={"mode": "async"}))
 excused(
     "prd-no-false-ok",

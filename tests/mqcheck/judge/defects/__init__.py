@@ -3,6 +3,7 @@
 from defects import (
     consumption,
     delay,
+    flow,
     groups,
     reading,
     replication,
@@ -18,6 +19,7 @@ __all__ = [
     "PLANTS",
     "consumption",
     "delay",
+    "flow",
     "groups",
     "reading",
     "replication",

@@ -1,10 +1,10 @@
-"""Defects of the promises of groups: queue locks."""
+"""Defects of the promises of groups: queue locks, what an orderly listener sees, dead letters."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from histories import groups
+from histories import flow, groups
 
 from defects.base import History, excuse, plant
 from mqcheck.judge.verdicts import INCONCLUSIVE
@@ -53,3 +53,38 @@ def _(history: History) -> dict[str, Any]:
 def _(history: History) -> None:
     contest_at(history, 20_130).set(granted=False)
     contest_at(history, 20_120).set(outcome="unknown", until=None)
+
+
+def suspended(history: History, offset: int, times: int) -> Any:
+    (row,) = history.find("deliveries", consumer_group="gs", queue_offset=offset, reconsume_times=times)
+    return row
+
+
+@plant("ord-suspend-block")
+def _(history: History) -> dict[str, Any]:
+    passing = suspended(history, 5, 0).set(at=suspended(history, 4, 0).at + 20)
+    return {"message": passing.get("message"), "suspended_offset": 4, "passed_by": 5}
+
+
+@excuse("ord-suspend-block")
+def _(history: History) -> None:
+    before = suspended(history, 2, 1)
+    history.deliver(suspended(history, 4, 0).at + 20, "gs", "cs@21", before.get("message"), flow.SUSPENDING, 2)
+
+
+def dead_letter(history: History) -> int:
+    message: int = suspended(history, 3, 2).get("message")
+    assert history.remove("final_log", message=message, topic="%DLQ%gs") == 1
+    return message
+
+
+@plant("ord-orderly-dlq")
+def _(history: History) -> dict[str, Any]:
+    return {"message": dead_letter(history), "expected": "in %DLQ%gs"}
+
+
+@excuse("ord-orderly-dlq")
+def _(history: History) -> None:
+    dead_letter(history)
+    delivery = suspended(history, 3, 2)
+    history.find("results", delivery=delivery.op, kind="send-back")[0].set(until=None)

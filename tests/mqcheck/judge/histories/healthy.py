@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from histories import groups
+from histories import flow, groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.reading import Reading
 from histories.rows import Row
@@ -57,6 +57,8 @@ class Healthy(Waiting, Slaves, Wire, Reading):
         self.routing()
         self.locking()
         groups.contest(self)
+        flow.backlog(self)
+        flow.suspending(self)
         self.probing()
         self.asking()
         self.final_reading()
