@@ -30,8 +30,8 @@ BUSY_EVERY: Final = 6
 """Every how many sends ``sometimes-busy`` refuses one."""
 LATE_EVERY: Final = 5
 """Every how many flushed sends ``sometimes-late-flush`` calls one late."""
-ANSWERS_MAX: Final = 60
-"""Answers on one connection after which ``closed-connections`` closes it."""
+ANSWERS_MAX: Final = 30
+"""Answers to one client after which ``closed-connections`` closes its connection."""
 BUSY_REMARK: Final = (
     "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while, period in queue: 201ms, size of queue: 0"
 )
@@ -225,11 +225,20 @@ def _late_flush(core: Core, settings: CoreSettings) -> Core:
 
 
 class ClosedConnections(PassingCore):
-    """Closes a connection after sixty answers: none is promised to last, and clients connect again."""
+    """Closes the connection of a client that is in a group after thirty more answers: none is promised to last, and
+    clients connect again.
+    """
 
     def __init__(self, inner: Core) -> None:
         super().__init__(inner)
         self.answers: dict[int, int] = {}
+        """To each client, since its first heartbeat."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Know the clients."""
+        if command.code == RequestCode.HEART_BEAT:
+            self.answers.setdefault(conn, 0)
+        return super().request(now_ms, conn, peer, command)
 
     def review(self, now_ms: int, effects: list[Effect]) -> list[Effect]:
         """Count, and close after the answer."""
@@ -237,8 +246,8 @@ class ClosedConnections(PassingCore):
         result = []
         for effect in effects:
             result.append(effect)
-            if isinstance(effect, Reply):
-                self.answers[effect.conn] = self.answers.get(effect.conn, 0) + 1
+            if isinstance(effect, Reply) and effect.conn in self.answers:
+                self.answers[effect.conn] += 1
                 if self.answers[effect.conn] == ANSWERS_MAX:
                     result.append(Close(effect.conn))
         return result
@@ -294,7 +303,7 @@ ODDITIES: Final = (
     ),
     Sabotage(
         "closed-connections",
-        "closes a connection after sixty answers",
+        "closes a client's connection after thirty answers",
         None,
         wrap_core=around_core(ClosedConnections),
     ),

@@ -121,9 +121,10 @@ def test_closed_connections(bench: type[Bench], odd: bool) -> None:
     b = bench(planted=planted("closed-connections", odd))
     b.heartbeat(1, "G")
     for opaque in range(ANSWERS_MAX):
-        command = Command(code=26, opaque=10_000 + opaque)
-        effects = b.core.request(b.now_ms, 1, ("10.0.0.1", 4001), command)
-        assert isinstance(effects[0], Reply), "what was asked is answered first"
-        b.carry(effects)
-    assert b.closed == ([1] if odd else [])
+        for conn in (1, 2):
+            command = Command(code=26, opaque=10_000 + opaque)
+            effects = b.core.request(b.now_ms, conn, ("10.0.0.1", 4001), command)
+            assert isinstance(effects[0], Reply), "what was asked is answered first"
+            b.carry(effects)
+    assert b.closed == ([1] if odd else []), "the other is in no group"
     assert b.ask(26, conn=2).code == 0

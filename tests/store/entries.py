@@ -61,14 +61,11 @@ ENTRIES: Final = (
     Entry("nameserver-cut"),
     Entry("power-cut"),
     Entry("delay"),
-    Entry("steady", sabotage="corrupt-body"),
-    Entry("protocol", sabotage="hold-too-long"),
     Entry("consumer-fails", sabotage="no-redelivery"),
     Entry("power-cut", sabotage="ack-before-sync"),
     Entry("rebalance", sabotage="skip-message-on-rebalance"),
     Entry("delay", sabotage="deliver-early"),
     Entry("rebalance", odd="duplicate-after-rebalance"),
-    Entry("power-cut", odd="sometimes-late-flush"),
     Entry("steady", odd="empty-pulls"),
 )
 """Small histories of different kinds: nothing wrong, a planted bug, something odd that is allowed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 import duckdb
@@ -11,6 +12,7 @@ from entries import COMMITTED, ENTRIES, PATHS, accept, differences, noted, pack,
 
 from mqcheck.history.loader import load_tables
 from mqcheck.history.tables import TABLES
+from mqcheck.judge.queries import cache_folder, warm_up
 from mqcheck.specs import Specs, load_specs
 
 STORED = sorted(COMMITTED.glob("*.zip"))
@@ -21,7 +23,9 @@ BY_NAME = {entry.name: entry for entry in ENTRIES}
 
 @functools.cache
 def specs() -> Specs:
-    return load_specs()
+    found = load_specs()
+    warm_up(found, cache_folder(os.environ))
+    return found
 
 
 def test_a_dozen_is_stored_of_every_kind_and_no_more_than_git_should_hold() -> None:
