@@ -222,7 +222,11 @@ TABLES: Final[dict[str, Table]] = {
             "point",
             "consumer_group topic expression_type expression mode orderly from_where max_reconsume node",
         ),
-        _table("members", "point", "kind consumer_group member node topic broker queue session members"),
+        _table(
+            "members",
+            "point",
+            "kind consumer_group member node topic broker queue session members producer_group conn",
+        ),
         _table(
             "routes",
             "span",
@@ -236,7 +240,10 @@ TABLES: Final[dict[str, Table]] = {
             "message producer producer_group kind decision from_check check_op node half_offset physical_offset code",
         ),
         _table(
-            "checks", "point", "message unique_key producer producer_group node half_offset physical_offset check_times"
+            "checks",
+            "point",
+            "message unique_key producer producer_group member node half_offset physical_offset check_times "
+            "body_digest",
         ),
         _table(
             "replies",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from mqcheck.clock import Clock
-from mqcheck.errors import HarnessError, RemotingError, UnansweredError, UnsentError
+from mqcheck.errors import FrameError, HarnessError, RemotingError, UnansweredError, UnsentError
 from mqcheck.history.recorder import Recorder
+from mqcheck.rocketmq.checks import HalfCheck, parse_check
 from mqcheck.rocketmq.codes import RequestCode, ResponseCode
 from mqcheck.rocketmq.connection import Connection, Peer
 from mqcheck.rocketmq.frame import Command, Serialize
@@ -21,6 +22,9 @@ from mqcheck.rocketmq.heartbeat import GroupView, heartbeat_body
 from mqcheck.rocketmq.models import ClientSettings, Route, RouteAnswer
 from mqcheck.rocketmq.routes import ask_route, node_name
 from mqcheck.rocketmq.seam import Seam
+
+CheckHandler = Callable[[Connection, HalfCheck, int], None]
+"""Called with the connection that asked, what it asked, and the id of its row in ``checks``."""
 
 
 class GroupMember(Protocol):
@@ -95,6 +99,7 @@ class Client:
         self._seen: dict[str, set[str]] = {}
         self._addresses: dict[tuple[str, int], str] = {}
         self._producers: set[str] = set()
+        self._checkers: dict[str, CheckHandler] = {}
         self._consumers: dict[str, GroupMember] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._failures: list[BaseException] = []
@@ -236,14 +241,43 @@ class Client:
         return Command(code=code, fields=texts, body=body, serialize=serialize)
 
     def _asked(self, connection: Connection, request: Command) -> None:
-        """A broker's own request: only the change of a group's members is served."""
+        """A broker's own request: the change of a group's members and the check of a transaction are served."""
         if request.code == RequestCode.NOTIFY_CONSUMER_IDS_CHANGED:
             member = self._consumers.get(request.fields.get("consumerGroup", ""))
             if member is not None and not self.closed:
                 member.notified(connection.peer.node)
             return
+        if request.code == RequestCode.CHECK_TRANSACTION_STATE:
+            self._check(connection, request)
+            return
         remark = f" request type {request.code} not supported"
         connection.answer(request, Command(code=ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark=remark))
+
+    def _check(self, connection: Connection, request: Command) -> None:
+        """Note a check, whatever group it is about, and hand it to the group's producer if it is here."""
+        if self.closed:
+            return
+        try:
+            check = parse_check(request, self.recorder.run)
+        except FrameError:
+            self.recorder.point("checks", producer=self.name, member=self.client_id, node=connection.peer.node)
+            return
+        op = self.recorder.point(
+            "checks",
+            message=check.message,
+            unique_key=check.unique_key,
+            producer=self.name,
+            producer_group=check.group,
+            member=self.client_id,
+            node=connection.peer.node,
+            half_offset=check.half_offset,
+            physical_offset=check.physical_offset,
+            check_times=check.check_times,
+            body_digest=check.body_digest,
+        )
+        handler = self._checkers.get(check.group)
+        if handler is not None:
+            handler(connection, check, op)
 
     # --- names and routes -------------------------------------------------------------------------------------------
 
@@ -316,6 +350,10 @@ class Client:
         """Name a producer group in heartbeats."""
         self._producers.add(group)
 
+    def answer_checks(self, group: str, handler: CheckHandler) -> None:
+        """Hand checks about half messages of a producer group to its producer, and note heartbeats that name it."""
+        self._checkers[group] = handler
+
     def add_consumer(self, member: GroupMember) -> None:
         """Name a consumer group in heartbeats. Raises HarnessError for a second member of one group."""
         if member.group in self._consumers:
@@ -364,6 +402,16 @@ class Client:
                 consumer_group=member.group,
                 member=self.client_id,
                 node=self.node_of(address),
+            )
+        connection = self.connected(address)
+        for group in sorted(self._checkers):
+            self.recorder.point(
+                "members",
+                kind="produces",
+                producer_group=group,
+                member=self.client_id,
+                node=self.node_of(address),
+                conn=None if connection is None else connection.conn,
             )
 
     async def unregister(self, group: Mapping[str, str], consumer_group: str | None = None) -> None:

@@ -117,6 +117,9 @@ class Outgoing:
     flag: int = 0
     wait_store: bool = True
     """False: the broker may answer before a SYNC_FLUSH (property WAIT)."""
+    half_of: str | None = None
+    """The producer group that is to decide whether it is delivered at all: a half message; `TransactionalProducer`
+    sets it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from mqcheck.rocketmq.codes import (
     KEPT_CODES,
     PROPERTIES_BYTES_MAX,
     RETRY_CODES,
+    SYSFLAG_PREPARED,
     RequestCode,
     ResponseCode,
 )
@@ -219,7 +220,7 @@ class Producer:
             sharding_key=message.sharding_key,
             delay_level=message.delay_level,
             delay_ms=self.client.settings.delay_ms(message.delay_level),
-            transactional=False,
+            transactional=message.half_of is not None,
             wait_store=message.wait_store,
             batch=batch,
             batch_index=None if batch is None else index,
@@ -373,6 +374,8 @@ class Producer:
         first = call.sent[0].message
         if call.batch is None:
             body, sys_flag = packed(first.body, self.client.settings.compress_from_bytes)
+            if first.half_of is not None:
+                sys_flag |= SYSFLAG_PREPARED
             fields = send_fields(self.group, queue, texts[0], born_time_ms=born, sys_flag=sys_flag, flag=first.flag)
             return self.client.command(RequestCode.SEND_MESSAGE_V2, fields, body)
         members = (BatchMember(s.message.body, text, s.message.flag) for s, text in zip(call.sent, texts, strict=True))

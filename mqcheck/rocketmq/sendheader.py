@@ -12,6 +12,8 @@ from mqcheck.rocketmq.codes import (
     P_DELAY,
     P_KEYS,
     P_MQC,
+    P_PREPARED,
+    P_PRODUCER_GROUP,
     P_SHARDING_KEY,
     P_TAGS,
     P_UNIQ_KEY,
@@ -34,6 +36,8 @@ def wire_properties(message: Outgoing, unique_key: str) -> dict[str, str]:
         properties[P_TAGS] = message.tag
     if message.delay_level:
         properties[P_DELAY] = str(message.delay_level)
+    if message.half_of is not None:
+        properties |= {P_PREPARED: "true", P_PRODUCER_GROUP: message.half_of}
     if message.sharding_key is not None:
         properties[P_SHARDING_KEY] = message.sharding_key
     return {**message.properties, **properties}

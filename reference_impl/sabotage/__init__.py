@@ -3,8 +3,8 @@
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
 ``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``,
-``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers`` and ``odd_ways``; ``base``
-holds what a wrapper is.
+``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers`` and
+``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from reference_impl.sabotage import (
     routing,
     slaves,
     storage,
+    transactions,
 )
 from reference_impl.sabotage.base import Sabotage
 
@@ -43,6 +44,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
         consumption,
         order,
         delay,
+        transactions,
         protocol,
         routing,
         frames,

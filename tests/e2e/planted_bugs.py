@@ -138,6 +138,20 @@ CAUGHT = {
     "take-too-large": ("sto-size-limit", "reading"),
     "take-any-topic": ("sto-topic-limit", "reading"),
     "take-long-properties": ("sto-props-limit", "reading"),
+    "show-half": ("txn-half-invisible", "transactions"),
+    "lose-commits": ("txn-commit-alo", "transactions"),
+    "change-committed": ("txn-commit-same", "transactions"),
+    "commit-rollbacks": ("txn-rollback-none", "transactions"),
+    "ask-anybody": ("txn-check-group", "transactions"),
+    "skip-checks": ("txn-check-alo", "transactions"),
+    "ask-sender-only": ("txn-check-takeover", "transactions"),
+    "check-at-once": ("txn-check-not-early", "transactions"),
+    "check-for-ever": ("txn-check-limit", "transactions"),
+    "drop-undecided": ("txn-parked", "transactions"),
+    "forget-decisions": ("txn-no-check-done", "transactions"),
+    "decide-for-anybody": ("txn-group-guard", "transactions"),
+    "misplace-checks": ("txn-check-identity", "transactions"),
+    "forget-halves": ("txn-survives-restart", "transactions-restart"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -53,6 +53,11 @@ def test_reserved_names_win_over_user_properties() -> None:
     assert wire_properties(message, "KEY") == {"TAGS": "A", "UNIQ_KEY": "KEY", "own": "1", "WAIT": "true"}
 
 
+def test_a_half_message_names_the_group_that_decides() -> None:
+    properties = wire_properties(Outgoing("T", b"", half_of="PG"), "KEY")
+    assert properties == {"UNIQ_KEY": "KEY", "WAIT": "true", "TRAN_MSG": "true", "PGROUP": "PG"}
+
+
 def test_bodies_are_packed_from_a_size_on() -> None:
     assert packed(b"abc", None) == (b"abc", 0)
     assert packed(b"abc", 4) == (b"abc", 0)

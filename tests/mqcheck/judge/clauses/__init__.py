@@ -11,6 +11,7 @@ from clauses import (
     requests,
     routing,
     storage,
+    transactions,
     wire,
 )
 from clauses.base import CASES, Case
@@ -28,5 +29,6 @@ __all__ = [
     "requests",
     "routing",
     "storage",
+    "transactions",
     "wire",
 ]

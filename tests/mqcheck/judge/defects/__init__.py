@@ -10,6 +10,7 @@ from defects import (
     requests,
     routing,
     storage,
+    transactions,
     wire,
 )
 from defects.base import EXCUSES, PLANTS
@@ -26,5 +27,6 @@ __all__ = [
     "requests",
     "routing",
     "storage",
+    "transactions",
     "wire",
 ]

@@ -19,6 +19,9 @@ CONFIG = {
             "client_scan_ms": 500,
             "hold_scan_ms": 500,
             "delay_scan_ms": 100,
+            "transactionTimeOut": 1000,
+            "transactionCheckInterval": 500,
+            "transactionCheckMax": 2,
             "lock_expiry_ms": 3000,
             "offset_flush_ms": 1000,
             "delay_level_1_ms": 1000,
@@ -47,7 +50,7 @@ CONFIG = {
     "broker-n": {"brokerRole": "ASYNC_MASTER"},
     "broker-n-slave": {"reference.slaveSyncMs": 500},
 }
-TOPIC, POWER_TOPIC, FAIL_TOPIC, DELAY_TOPIC = "T", "P", "F", "D"
+TOPIC, POWER_TOPIC, FAIL_TOPIC, DELAY_TOPIC, HALF_TOPIC = "T", "P", "F", "D", "X"
 GROUPS = ("g1", "g2", "g3", "go")
 KILLED_MS, READY_MS = 12_000, 15_000
 NAMESERVER_KILLED_MS, NAMESERVER_READY_MS = 16_000, 17_000

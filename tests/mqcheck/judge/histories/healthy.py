@@ -6,6 +6,7 @@ from functools import cache
 
 from histories import flow, groups
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
+from histories.halves import Halves
 from histories.reading import Reading
 from histories.rows import Row
 from histories.slaves import Slaves
@@ -23,7 +24,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Waiting, Slaves, Wire, Reading):
+class Healthy(Halves, Waiting, Slaves, Wire, Reading):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -50,6 +51,7 @@ class Healthy(Waiting, Slaves, Wire, Reading):
         self.delayed_load()
         self.odd_levels()
         self.waiting_through_a_kill()
+        self.transactions()
         self.odd_sends()
         self.shelf_load()
         self.by_hand()
@@ -89,12 +91,13 @@ class Healthy(Waiting, Slaves, Wire, Reading):
         held: dict[tuple[str, str, int], int] = {}
         for row in self.find("attempts", lambda row: row.get("outcome") in ("ok", "kept")):
             message = row.get("message")
-            if message in lost:
+            if message in lost or message in self.halves:
                 continue
             place = (row.get("topic"), row.get("broker"), row.get("queue"))
             held[place] = row.get("queue_offset") + 1
             self.record(message, place, row.get("queue_offset"), row.get("attempt"))
         held["%DLQ%gf", "broker-b", 0] = 6
+        held |= self.copies
         self.slave_reading()
         for (topic, broker, queue), top in held.items():
             self.span(
