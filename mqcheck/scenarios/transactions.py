@@ -21,7 +21,7 @@ NODE: Final = "broker-a"
 EACH: Final = 8
 """Half messages of each kind."""
 
-SILENT: Final = 5
+SILENT: Final = 7
 """Half messages that nobody ever decides."""
 
 CHECK_LATE_MS: Final = 2_000

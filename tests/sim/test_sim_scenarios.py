@@ -31,6 +31,8 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "consumer-silent",
         "delay",
         "delay-restart",
+        "transactions",
+        "transactions-restart",
         "disk-error",
         "disk-full",
         "locks",
