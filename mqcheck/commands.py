@@ -285,6 +285,26 @@ def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
     return exits.HELD
 
 
+@app.command("plan")
+def plan(
+    seed: Annotated[int, typer.Option(metavar="N", help="As a run prints it.")],
+    profile: Annotated[str, typer.Option(metavar="quick|full", help="As for run.")] = "quick",
+    target: Annotated[str, typer.Option(metavar="TARGET", help="As for run.")] = "reference",
+) -> int:
+    """Print what the scenario `mixed` does with a seed: its workload, and its timetable of faults.
+
+    The plan is the same for the same seed, profile and kind of target; the interleaving over real sockets is not.
+    """
+    from mqcheck.machinery import choose_target, known_targets
+    from mqcheck.profile import fitted, profile_named
+    from mqcheck.scenarios.mixed import plan_of
+
+    chosen = choose_target(known_targets({}), target)
+    for line in plan_of(seed, fitted(profile_named(profile), chosen), chosen.capabilities).lines():
+        print(line)
+    return exits.HELD
+
+
 @external.command("clean")
 def external_clean(address: Address) -> int:
     """Remove every topic and group that runs of mqcheck have left in a cluster, such as after kill -9.

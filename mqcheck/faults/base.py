@@ -95,7 +95,8 @@ class FaultControl:
 
     def __init__(self, ground: Ground, capabilities: frozenset[str]) -> None:
         self._ground = ground
-        self._capabilities = capabilities
+        self.capabilities = capabilities
+        """What the target can take."""
         self._active: dict[Fault, _Active] = {}
 
     @property
@@ -107,10 +108,10 @@ class FaultControl:
         """Break something; the history's id of the fault. Raises FaultError when it is already broken by it."""
         if fault in self._active:
             raise FaultError(f"{fault} is already injected; heal it first")
-        if fault.needs not in self._capabilities:
+        if fault.needs not in self.capabilities:
             raise SettingsError(
                 f"{fault} needs the capability {fault.needs!r}, and this target has "
-                f"{', '.join(sorted(self._capabilities))}; name it in the scenario's `needs`"
+                f"{', '.join(sorted(self.capabilities))}; name it in the scenario's `needs`"
             )
         recorder = self._ground.recorder
         op = recorder.begin(

@@ -30,7 +30,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in ("mqcheck run", "mqcheck check", "mqcheck show dur-ack-kill", "Exit status", "config"):
         assert part in text
-    for command in ("run", "matrix", "selftest", "check", "repro", "list", "show", "config"):
+    for command in ("run", "matrix", "selftest", "check", "repro", "baseline", "plan", "list", "show", "config"):
         assert main([command, "--help"]) == 0
         assert len(capsys.readouterr().out) > 150
 
@@ -71,6 +71,15 @@ def test_list_and_show_know_every_guarantee(capsys: pytest.CaptureFixture[str]) 
     assert main(["show", "dur-ack-kill"]) == 0
     shown = capsys.readouterr().out
     assert load_specs().get("dur-ack-kill").violations in shown
+
+
+def test_the_plan_of_a_seed_can_be_read_before_it_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--seed", "7"]) == 0
+    told = capsys.readouterr().out
+    assert main(["plan", "--seed", "7", "--profile", "full"]) == 0
+    assert told.splitlines()[0].startswith("topic orders: ")
+    assert len(capsys.readouterr().out) > len(told)
+    assert main(["plan", "--seed", "7", "--profile", "slow"]) == exits.USAGE
 
 
 def test_run_is_pytest_with_mqcheck(sandbox: Any) -> None:

@@ -24,6 +24,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "consumer-kill",
         "oneway-from-broker",
         "lost-answers",
+        "mixed",
         "nameserver-cut",
         "power-cut",
         "broker-kill",
