@@ -54,7 +54,12 @@ FAULT_KINDS: Final = (
     "power-cut",
     "slow-fsync",
     "fsync-error",
+    "slow-write",
+    "write-error",
     "disk-full",
+    "disk-nearly-full",
+    "bad-tail",
+    "lost-queues",
     "clock",
 )
 """Kinds of fault that ``needs`` may name."""

@@ -161,20 +161,14 @@ class _Process:
     async def _set_disk(self, asked: Mapping[str, Any]) -> Mapping[str, int]:
         if self.disk is None:
             raise ValueError("this process has no disk: it is a NameServer")
-        delay_ms, fails = asked.get("fsync_delay_ms", 0), asked.get("fsync_error", False)
-        full = asked.get("disk_full", False)
-        if not isinstance(delay_ms, int) or delay_ms < 0 or not isinstance(fails, bool) or not isinstance(full, bool):
-            raise ValueError(
-                "write fsync_delay_ms as a whole number from 0, fsync_error and disk_full as true or false"
-            )
-        self.disk.fsync_delay_ms = delay_ms
-        self.disk.fsync_error = fails
-        self.disk.disk_full = full
-        return {
-            "delayed_fsyncs": self.disk.delayed_fsyncs,
-            "failed_fsyncs": self.disk.failed_fsyncs,
-            "refused_writes": self.disk.refused_writes,
-        }
+        switches = {key: value for key, value in asked.items() if key != "do"}
+        if any(not isinstance(value, int) or value < 0 for value in switches.values()):
+            raise ValueError("write delays and percents as whole numbers from 0, errors as true or false")
+        try:
+            self.disk.set(**switches)
+        except TypeError as error:
+            raise ValueError(f"unknown switch of a disk: {error}") from error
+        return self.disk.counts()
 
 
 def _address(host: str, port: int) -> str:

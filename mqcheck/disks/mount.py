@@ -1,6 +1,7 @@
 """A volume as a mounted file system: FUSE's calls, one at a time, handed to the model.
 
-Only the waiting of a slow fsync goes on outside the lock, so that a slow disk holds up those who sync and nobody else.
+Only the waiting of a slow fsync or write goes on outside the lock, so that a slow disk holds up those who wait for it
+and nobody else.
 Imports mfusepy, which needs libfuse 3: only the process of ``python -m mqcheck.disks`` does.
 """
 
@@ -74,12 +75,10 @@ class HeldFiles(mfusepy.Operations):  # type: ignore[misc]
 
     # --- orders -----------------------------------------------------------------------------------------------------
 
-    def order_disk(self, fsync_delay_ms: int, fsync_error: bool, disk_full: bool) -> dict[str, int]:
-        """Set the switches; what was counted since the mount."""
+    def order_disk(self, **switches: int) -> dict[str, int]:
+        """Set the switches (those left out: healthy); what was counted since the mount. Raises TypeError."""
         with self._lock:
-            self._switches.fsync_delay_ms = fsync_delay_ms
-            self._switches.fsync_error = fsync_error
-            self._switches.disk_full = disk_full
+            self._switches = self._switches.told(**switches)
             return self._switches.counts.told()
 
     def order_halt(self) -> dict[str, Any]:
@@ -201,10 +200,11 @@ class HeldFiles(mfusepy.Operations):  # type: ignore[misc]
     def statfs(self, path: str) -> dict[str, int]:
         """How full the file system below is."""
         found = os.statvfs(self._root)
-        return {
+        told = {
             key: getattr(found, key)
             for key in ("f_bsize", "f_frsize", "f_blocks", "f_bfree", "f_bavail", "f_files", "f_ffree", "f_namemax")
         }
+        return {**told, **self._switches.free(found.f_blocks)}
 
     # --- the kernel's calls: bytes ----------------------------------------------------------------------------------
 
@@ -233,12 +233,16 @@ class HeldFiles(mfusepy.Operations):  # type: ignore[misc]
         """Bytes."""
         return self._volume.read(self._handles[fh][0], offset, size)
 
-    @_locked
     def write(self, path: str, data: bytes, offset: int, fh: int) -> int:
-        """Bytes, held."""
-        file, name = self._handles[fh]
-        self._switches.check_write(name)
-        return self._volume.write(file, offset, data, time.time_ns())
+        """Bytes, held, as the switches let."""
+        with self.turn():
+            file, name = self._handles[fh]
+            delay_ms = self._switches.before_write(name)
+        if delay_ms:
+            self._halted.wait(delay_ms / 1000)
+        with self.turn():
+            self._switches.check_write(name)
+            return self._volume.write(file, offset, data, time.time_ns())
 
     @_locked
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:

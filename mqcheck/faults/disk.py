@@ -1,10 +1,10 @@
-"""Faults of a disk that still works: fsync that is slow, fsync that fails, writes that find it full."""
+"""Faults of a disk that still works: fsyncs and writes that are slow or fail, a disk that is full, or nearly so."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from mqcheck.faults.base import Fault, Ground
 from mqcheck.targets.base import node_named
@@ -94,4 +94,98 @@ class DiskFull(Fault):
 
     async def heal(self, ground: Ground) -> Mapping[str, Any]:
         """Tell the node's disk; effect: what the disk counted while it was full."""
+        return await node_named(ground.cluster, self.victim).set_disk()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SlowWrite(Fault):
+    """Every write to a broker's log takes so much longer. Healed like the others.
+
+    Reveals brokers that let requests pile up instead of refusing them.
+    """
+
+    kind: ClassVar[str] = "slow-write"
+    needs: ClassVar[str] = "slow-write"
+
+    victim: str
+    """Name of a broker node."""
+    delay_ms: int
+
+    @property
+    def node(self) -> str:
+        """The node it hits."""
+        return self.victim
+
+    def parameters(self) -> Mapping[str, Any]:
+        """How much longer each write takes."""
+        return {"delay_ms": self.delay_ms}
+
+    async def inject(self, ground: Ground) -> None:
+        """Tell the node's disk."""
+        await node_named(ground.cluster, self.victim).set_disk(write_delay_ms=self.delay_ms)
+
+    async def heal(self, ground: Ground) -> Mapping[str, Any]:
+        """Tell the node's disk; effect: what the disk counted while it was slow."""
+        return await node_named(ground.cluster, self.victim).set_disk()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteError(Fault):
+    """Every write to a broker's log fails with EIO. Healed like the others.
+
+    Reveals acknowledgements of messages that no write has taken to the disk.
+    """
+
+    kind: ClassVar[str] = "write-error"
+    needs: ClassVar[str] = "write-error"
+
+    victim: str
+    """Name of a broker node."""
+
+    @property
+    def node(self) -> str:
+        """The node it hits."""
+        return self.victim
+
+    async def inject(self, ground: Ground) -> None:
+        """Tell the node's disk."""
+        await node_named(ground.cluster, self.victim).set_disk(write_error=True)
+
+    async def heal(self, ground: Ground) -> Mapping[str, Any]:
+        """Tell the node's disk; effect: what the disk counted while it failed."""
+        return await node_named(ground.cluster, self.victim).set_disk()
+
+
+NEARLY_FULL_PERCENT: Final = 97
+"""More than any of RocketMQ's limits: 75, 85 and 90."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearlyFull(Fault):
+    """A broker is told that its disk is nearly full, whatever the truth. Healed like the others.
+
+    Reveals brokers that go on taking messages until no write succeeds, and those that then refuse to be read.
+    """
+
+    kind: ClassVar[str] = "disk-nearly-full"
+    needs: ClassVar[str] = "disk-nearly-full"
+
+    victim: str
+    """Name of a broker node."""
+
+    @property
+    def node(self) -> str:
+        """The node it hits."""
+        return self.victim
+
+    def parameters(self) -> Mapping[str, Any]:
+        """How full."""
+        return {"used_percent": NEARLY_FULL_PERCENT}
+
+    async def inject(self, ground: Ground) -> None:
+        """Tell the node's disk."""
+        await node_named(ground.cluster, self.victim).set_disk(used_percent=NEARLY_FULL_PERCENT)
+
+    async def heal(self, ground: Ground) -> Mapping[str, Any]:
+        """Tell the node's disk; effect: how often the broker looked."""
         return await node_named(ground.cluster, self.victim).set_disk()

@@ -178,7 +178,7 @@ WITH cuts AS (
     SELECT parent, message FROM surveyed WHERE message IS NOT NULL GROUP BY ALL
 ), troubled AS (
     SELECT s.message, min(x.kind) AS trouble FROM sent s
-    JOIN node_trouble x ON x.node = s.node AND x.kind IN ('fsync-error', 'disk-full')
+    JOIN node_trouble x ON x.node = s.node AND x.kind IN ('fsync-error', 'write-error', 'disk-full')
         AND s.acked_at BETWEEN x.began AND x.ended
     GROUP BY s.message
 ), places AS (

@@ -73,6 +73,19 @@ def records_in(data: bytes | mmap.mmap) -> Iterator[StoredRecord]:
         at = found - _SIZE_BYTES + size
 
 
+def last_record_in(data: bytes) -> tuple[int, int] | None:
+    """Where the last whole record with a fitting checksum begins in the bytes of a log's file, and its size."""
+    last = None
+    at = 0
+    while (found := data.find(_COMMON, at)) >= 0:
+        record = _record_at(data, found - _SIZE_BYTES)
+        at = found + 1
+        if record is not None:
+            last = found - _SIZE_BYTES, record[0]
+            at = last[0] + last[1]
+    return last
+
+
 def _record_at(data: bytes | mmap.mmap, at: int) -> tuple[int, StoredRecord] | None:
     if at < 0 or data[at + _SIZE_BYTES : at + 2 * _SIZE_BYTES] not in _MAGICS:
         return None

@@ -10,13 +10,14 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, TypedDict, Unpack
 
 from mqcheck.disks.model import MODELS, Model
 from mqcheck.errors import SettingsError
 from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder
 from mqcheck.links.base import NetworkLike
+from mqcheck.rocketmq.tail import Spoil
 
 Role = Literal["nameserver", "broker"]
 """What a node is, as the history's table `nodes` says it."""
@@ -94,6 +95,23 @@ class Opening:
     """None: nothing will be done to disks or power, so nothing need stand before them."""
 
 
+class DiskSwitches(TypedDict, total=False):
+    """What can be wrong with the disk under a broker's log while it works; left out: nothing."""
+
+    fsync_delay_ms: int
+    """How much longer each fsync takes."""
+    fsync_error: bool
+    """Whether each fsync fails with EIO."""
+    write_delay_ms: int
+    """How much longer each write takes."""
+    write_error: bool
+    """Whether each write fails with EIO."""
+    disk_full: bool
+    """Whether each write fails with ENOSPC."""
+    used_percent: int
+    """How full the disk says that it is; 0: as full as it is."""
+
+
 class Victim(Protocol):
     """Something with a life of its own that faults can hit: a node, or a client in its own process."""
 
@@ -165,11 +183,18 @@ class Node(Victim, Protocol):
         """End it and drop what was not synced; what was dropped. Raises FaultError where it cannot be done."""
         ...
 
-    async def set_disk(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
-        """Make fsyncs of the log slow or failing, or its writes (defaults: healthy); the disk's counts since the last
-        call."""
+    async def set_disk(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
+        """Set the switches (those left out: healthy); the disk's counts since the last call."""
+        ...
+
+    async def spoil_tail(self, rng: random.Random, how: Spoil) -> Mapping[str, object]:
+        """Put a damaged record behind the last whole one of its log, while it does not run; what was written. Raises
+        FaultError where its log cannot be reached."""
+        ...
+
+    async def lose_queues(self) -> Mapping[str, object]:
+        """Remove what it can derive from its log again, while it does not run; how much. Raises FaultError where it
+        is not known what that is."""
         ...
 
     async def set_clock(self, offset_ms: int) -> None:
@@ -272,7 +297,12 @@ CAPABILITIES = frozenset(
         "power-cut",
         "slow-fsync",
         "fsync-error",
+        "slow-write",
+        "write-error",
         "disk-full",
+        "disk-nearly-full",
+        "bad-tail",
+        "lost-queues",
         "clock",
         "replication",
         "server-links",
@@ -288,7 +318,9 @@ CAPABILITIES = frozenset(
 OWNED: Final = frozenset({"server-links", "destructive"})
 """What every target can take that starts its nodes itself."""
 
-DISK_CAPABILITIES: Final = frozenset({"power-cut", "slow-fsync", "fsync-error", "disk-full"})
+DISK_CAPABILITIES: Final = frozenset(
+    {"power-cut", "slow-fsync", "fsync-error", "slow-write", "write-error", "disk-full", "disk-nearly-full"}
+)
 """Those for which something must stand between a node and its disk."""
 
 

@@ -13,11 +13,12 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
 from mqcheck.disks.model import Model
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard, unmount
+from mqcheck.targets.base import DiskSwitches
 from mqcheck.targets.control import ControlChannel
 from mqcheck.targets.processes import WatchedProcess, executed
 
@@ -85,13 +86,9 @@ class NodeDisk:
             await self.close()
             raise NodeError(f"no disk could be mounted at {self.point}: {process.log_tail()}")
 
-    async def set(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
-        """Set the faults (defaults: healthy); what the disk has counted since the last call. Raises FaultError."""
-        answer = await self._asked().ask(
-            ORDER_SECONDS_MAX, do="disk", fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error, disk_full=disk_full
-        )
+    async def set(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
+        """Set the switches; what the disk has counted since the last call. Raises FaultError."""
+        answer = await self._asked().ask(ORDER_SECONDS_MAX, do="disk", **switches)
         return self._since(Counter({key: each for key, each in answer.items() if type(each) is int}))
 
     def _since(self, counts: Counter[str]) -> dict[str, int]:

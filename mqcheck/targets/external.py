@@ -10,12 +10,13 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Unpack
 
 from mqcheck.errors import FaultError, NodeError, RefusedError, SettingsError
 from mqcheck.rocketmq.names import is_owned
 from mqcheck.rocketmq.routes import node_name
-from mqcheck.targets.base import Deployment, Node, Opening, Role, Setting, setting_text
+from mqcheck.rocketmq.tail import Spoil
+from mqcheck.targets.base import Deployment, DiskSwitches, Node, Opening, Role, Setting, setting_text
 from mqcheck.targets.leavings import clean, prefix_of
 from mqcheck.targets.settings import derived_settings
 from mqcheck.targets.survey import Found, Survey, addresses_of, role_settings, survey, survey_now
@@ -233,11 +234,17 @@ class ExternalNode:
         """See `start`."""
         self._refuse("cut off from power")
 
-    async def set_disk(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
+    async def set_disk(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
         """See `start`."""
         self._refuse("given a slow or failing disk")
+
+    async def spoil_tail(self, rng: random.Random, how: Spoil) -> Mapping[str, object]:
+        """See `start`."""
+        self._refuse("given a damaged log")
+
+    async def lose_queues(self) -> Mapping[str, object]:
+        """See `start`."""
+        self._refuse("robbed of its queues")
 
     async def set_clock(self, offset_ms: int) -> None:
         """See `start`."""

@@ -15,12 +15,13 @@ import signal
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 from mqcheck.errors import FaultError, NodeError
 from mqcheck.guard import Guard
 from mqcheck.rocketmq.survey import records_below, survey
-from mqcheck.targets.base import BrokerSpec, Deployment, Node, Opening, Role, Setting
+from mqcheck.rocketmq.tail import Spoil, spoil_log
+from mqcheck.targets.base import BrokerSpec, Deployment, DiskSwitches, Node, Opening, Role, Setting
 from mqcheck.targets.disks import NodeDisk
 from mqcheck.targets.faketime import NodeClock, find_library
 from mqcheck.targets.processes import NodeProcess
@@ -47,6 +48,8 @@ class ProcessNode(ABC):
     """Exit statuses of a clean end."""
     _log_folder: str | None = None
     """Folder in its data with the commit log, in RocketMQ's format of records; None: not known."""
+    _derived: tuple[str, ...] = ()
+    """Files in its data that it makes anew from the commit log where they are missing; empty: not known."""
 
     def __init__(
         self, opening: Opening, guard: Guard, name: str, role: Role, broker: tuple[str, int] | None = None
@@ -149,13 +152,35 @@ class ProcessNode(ABC):
         await self._survey(self._disk.durable)
         return effect
 
-    async def set_disk(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
+    async def set_disk(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
         """Tell the disk of ours under it. Raises FaultError when there is none."""
         if self._disk is None:
             raise FaultError(f"the disk of {self.name} cannot be told anything: no disk of ours is under it")
-        return await self._disk.set(fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error, disk_full=disk_full)
+        return await self._disk.set(**switches)
+
+    async def spoil_tail(self, rng: random.Random, how: Spoil) -> Mapping[str, object]:
+        """In the newest file of its log. Raises FaultError where nobody knows where that is, or it runs."""
+        if self._log_folder is None:
+            raise FaultError(f"the log of {self.name} cannot be damaged: it is not known where that is")
+        return await asyncio.to_thread(spoil_log, self._kept() / self._log_folder, rng, how)
+
+    async def lose_queues(self) -> Mapping[str, object]:
+        """Remove the files in its data that it derives from its log. Raises FaultError where they are not known."""
+        if not self._derived:
+            raise FaultError(f"{self.name} cannot lose its queues: it is not known which files those are")
+        data = self._kept()
+        paths = [path for name in self._derived if (path := data / name).is_file()]
+        for path in paths:
+            path.unlink()
+        return {"files_removed": len(paths)}
+
+    def _kept(self) -> Path:
+        """Where its data lies while it does not run. Raises FaultError where that is not known, or it runs."""
+        if self.running:
+            raise FaultError(f"{self.name} runs, and its files are its own: end it first")
+        if self._disk is None:
+            raise FaultError(f"the files of {self.name} cannot be changed: no disk of ours is under it")
+        return self._disk.point if self._disk.mounted else self._disk.durable
 
     async def _survey(self, data: Path) -> None:
         """Write down what a cut left of its log, where it is known where that is."""

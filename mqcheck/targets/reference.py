@@ -15,14 +15,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, Unpack
 
 import msgspec
 
 from mqcheck.errors import NodeEndedError, NodeError, RefusedError
 from mqcheck.faults.power import apply_power_cut
 from mqcheck.guard import Guard
-from mqcheck.targets.base import CAPABILITIES, Deployment, Opening, Role, Setting, setting_text
+from mqcheck.targets.base import CAPABILITIES, Deployment, DiskSwitches, Opening, Role, Setting, setting_text
 from mqcheck.targets.control import ControlChannel
 from mqcheck.targets.disks import NodeDisk
 from mqcheck.targets.faketime import missing_clock
@@ -45,6 +45,9 @@ REFERENCE: Final = (sys.executable, "-m", "reference_impl")
 
 LOG_FOLDER: Final = "commitlog"
 """Of a broker's store."""
+
+DERIVED_FILES: Final = ("snapshot",)
+"""Of a broker's store: queues and index as a clean stop left them."""
 
 ROOT: Final = Path(__file__).parents[2]
 """Where both packages lie: the children's working folder, so that they are found in a checkout too."""
@@ -151,6 +154,7 @@ class ReferenceNode(ProcessNode):
     """One NameServer or broker process, through all its lives."""
 
     _log_folder = LOG_FOLDER
+    _derived = DERIVED_FILES
 
     def __init__(
         self,
@@ -177,7 +181,7 @@ class ReferenceNode(ProcessNode):
         """What this life's disk said last."""
         self._carried = Counter[str]()
         """What the disks of lives that lost their power had counted since."""
-        self._switches: dict[str, bool | int] = {}
+        self._switches: DiskSwitches = {}
 
     async def power_cut(self, rng: random.Random, *, torn: bool) -> Mapping[str, object]:
         """SIGKILL, then drop what was not synced."""
@@ -190,14 +194,18 @@ class ReferenceNode(ProcessNode):
         await self._survey(data)
         return effect
 
-    async def set_disk(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
-        """Tell the node's disk; how many fsyncs were delayed and failed, and writes refused, since the last call."""
+    def _kept(self) -> Path:
+        """Its own folder, where no disk of ours is under it."""
+        if self._disk is not None or self.running:
+            return super()._kept()
+        return Path(str(self._wanted["storePathRootDir"]))
+
+    async def set_disk(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
+        """Tell the node's disk; what it has counted since the last call."""
         if self._disk is not None:
-            return await super().set_disk(fsync_delay_ms=fsync_delay_ms, fsync_error=fsync_error, disk_full=disk_full)
+            return await super().set_disk(**switches)
         self._alive()
-        self._switches = {"fsync_delay_ms": fsync_delay_ms, "fsync_error": fsync_error, "disk_full": disk_full}
+        self._switches = switches
         return await self._tell_disk()
 
     async def _tell_disk(self) -> dict[str, int]:

@@ -16,12 +16,23 @@ import random
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, Unpack
 
 from mqcheck.errors import FaultError, MissingToolError, NodeEndedError, NodeError
 from mqcheck.links.sim_network import SimNetwork
 from mqcheck.rocketmq.survey import records_in, survey
-from mqcheck.targets.base import CAPABILITIES, BrokerSpec, Deployment, Node, Opening, Role, Setting, setting_text
+from mqcheck.rocketmq.tail import Spoil, bad_record
+from mqcheck.targets.base import (
+    CAPABILITIES,
+    BrokerSpec,
+    Deployment,
+    DiskSwitches,
+    Node,
+    Opening,
+    Role,
+    Setting,
+    setting_text,
+)
 from mqcheck.targets.lives import broker_node_name, broker_settings
 from mqcheck.targets.reference import ReferenceTarget
 from mqcheck.targets.settings import derived_settings
@@ -34,6 +45,7 @@ from reference_impl.sabotage import Sabotage, find
 from reference_impl.sabotage.base import CoreSettings, PassingCore
 from reference_impl.server import Core
 from reference_impl.settings import BrokerSettings, load
+from reference_impl.store.snapshot import NAME as SNAPSHOT
 
 T = TypeVar("T")
 
@@ -216,7 +228,7 @@ class SimNode:
         self._wanted = dict(settings)
         self._memory = MemoryDisk()
         self._disk = FaultyDisk(self._memory, lambda seconds: None)
-        self._counts = (0, 0)
+        self._counts = self._disk.counts()
         self._gate = Gate()
         self._node: NameServerNode | BrokerNode | None = None
         self._remains: list[asyncio.Task[None]] = []
@@ -232,8 +244,8 @@ class SimNode:
         if self._node is not None:
             raise NodeError(f"{self.name} is already running; end it first")
         self.life += 1
-        self._counts = (self._disk.delayed_fsyncs, self._disk.failed_fsyncs)
-        self._disk.fsync_error = False
+        self._counts = self._disk.counts()
+        self._disk.set()
         recorder = self._recorder
         self._row = recorder.begin(
             "nodes",
@@ -315,20 +327,32 @@ class SimNode:
             survey(self._recorder, records, self.name, self.broker, self.life)
         return {"unsynced_bytes_dropped": dropped, "model": "the simulated disk's"}
 
+    async def spoil_tail(self, rng: random.Random, how: Spoil) -> Mapping[str, object]:
+        """In the newest file of its log."""
+        names = self._memory.list(LOG_PREFIX)
+        data = (self._memory.read_file(names[-1]) or b"") if names else b""
+        found = bad_record(data, rng, how)
+        if found is not None:
+            self._memory.replace(names[-1], data[: found[0]] + found[1], durable=True)
+        return {"bytes_written": 0 if found is None else len(found[1]), "how": how}
+
+    async def lose_queues(self) -> Mapping[str, object]:
+        """The snapshot of a clean stop."""
+        lost = self._memory.read_file(SNAPSHOT) is not None
+        self._memory.remove(SNAPSHOT)
+        return {"files_removed": int(lost)}
+
     async def set_clock(self, offset_ms: int) -> None:
         """Every host of a simulation has the same time: raises FaultError."""
         raise FaultError(f"the clock of {self.name} is everybody's in a simulation: use the reference target")
 
-    async def set_disk(
-        self, *, fsync_delay_ms: int = 0, fsync_error: bool = False, disk_full: bool = False
-    ) -> Mapping[str, object]:
-        """Make syncs fail, or healthy again; how many have failed since the last call. Slow ones: NodeError."""
-        if fsync_delay_ms:
-            raise NodeError("a simulated sync takes no time, so it cannot be slow; use the reference target")
-        self._disk.fsync_error = fsync_error
-        self._disk.disk_full = disk_full
-        before, self._counts = self._counts, (self._disk.failed_fsyncs, self._disk.refused_writes)
-        return {"failed_fsyncs": self._counts[0] - before[0], "refused_writes": self._counts[1] - before[1]}
+    async def set_disk(self, **switches: Unpack[DiskSwitches]) -> Mapping[str, object]:
+        """Set the switches; what the disk has counted since the last call. Slow syncs and writes: NodeError."""
+        if switches.get("fsync_delay_ms") or switches.get("write_delay_ms"):
+            raise NodeError("a simulated disk takes no time, so it cannot be slow; use the reference target")
+        self._disk.set(**switches)
+        before, self._counts = self._counts, self._disk.counts()
+        return {key: count - before[key] for key, count in self._counts.items()}
 
     async def discard(self) -> None:
         """Whatever state it is in: nothing of it runs. Idempotent."""

@@ -2,9 +2,9 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``consumption``, ``order``, ``delay``,
-``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers`` and
-``odd_ways``; ``base`` holds what a wrapper is.
+``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``, ``order``,
+``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers``
+and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from reference_impl.sabotage import (
     answers,
     consumption,
     delay,
+    disks,
     frames,
     lookups,
     odd_answers,
@@ -41,6 +42,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
         pulling,
         replica,
         slaves,
+        disks,
         consumption,
         order,
         delay,

@@ -107,19 +107,26 @@ class SwallowingDisk(Passing):
 
     def open_file(self, name: str) -> File:
         """A file that never finds the disk full."""
-        return cast(File, _SwallowingFile(self.inner.open_file(name)))
+        return cast(File, SwallowingFile(self.inner.open_file(name)))
 
 
-class _SwallowingFile(Passing):
+class SwallowingFile(Passing):
+    """Keeps what a write refuses, and says nothing."""
+
+    swallowed = errno.ENOSPC
+    """Which error it keeps to itself."""
+
     def __init__(self, inner: File) -> None:
         super().__init__(inner)
         self.refused = b""
 
     @property
     def size(self) -> int:
+        """What was taken, wherever it is."""
         return int(self.inner.size) + len(self.refused)
 
     def append(self, data: bytes | memoryview) -> int:
+        """Take it, and try to write it."""
         at = self.size
         self.refused += bytes(data)
         self._try_again()
@@ -132,16 +139,18 @@ class _SwallowingFile(Passing):
             try:
                 self.inner.write_at(at, bytes(data)[: size - at])
             except OSError as error:
-                if error.errno != errno.ENOSPC:
+                if error.errno != self.swallowed:
                     raise
 
     def read(self, at: int, size: int) -> bytes:
+        """What was taken, wherever it is."""
         end = int(self.inner.size)
         found: bytes = self.inner.read(at, size) if at < end else b""
         missing = max(0, at - end)
         return found + self.refused[missing : missing + size - len(found)]
 
     def sync(self) -> int:
+        """Claim everything."""
         claimed = self.size
         self._try_again()
         self.inner.sync()
@@ -153,7 +162,7 @@ class _SwallowingFile(Passing):
         try:
             self.inner.append(self.refused)
         except OSError as error:
-            if error.errno != errno.ENOSPC:
+            if error.errno != self.swallowed:
                 raise
         else:
             self.refused = b""
@@ -167,7 +176,7 @@ class LateDisk(Passing):
         return cast(File, _LateFile(self.inner.open_file(name)))
 
 
-class _LateFile(_SwallowingFile):
+class _LateFile(SwallowingFile):
     def append(self, data: bytes | memoryview) -> int:
         at = self.size
         self.refused += bytes(data)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mqcheck.faults.base import Fault, Ground
-from mqcheck.faults.disk import DiskFull, FsyncError, SlowFsync
+from mqcheck.faults.disk import DiskFull, FsyncError, NearlyFull, SlowFsync, SlowWrite, WriteError
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,9 @@ from mqcheck.faults.disk import DiskFull, FsyncError, SlowFsync
         (SlowFsync("broker-a", 900), {"fsync_delay_ms": 900}),
         (FsyncError("broker-a"), {"fsync_error": True}),
         (DiskFull("broker-a"), {"disk_full": True}),
+        (SlowWrite("broker-a", 30), {"write_delay_ms": 30}),
+        (WriteError("broker-a"), {"write_error": True}),
+        (NearlyFull("broker-a"), {"used_percent": 97}),
     ],
     ids=lambda value: value.kind if isinstance(value, Fault) else "",
 )
@@ -34,4 +37,6 @@ def test_the_disk_is_told_and_healed(
 
 def test_parameters_name_their_unit() -> None:
     assert SlowFsync("broker-a", 900).parameters() == {"delay_ms": 900}
+    assert SlowWrite("broker-a", 30).parameters() == {"delay_ms": 30}
+    assert NearlyFull("broker-a").parameters() == {"used_percent": 97}
     assert FsyncError("broker-a").parameters() == {}

@@ -84,3 +84,27 @@ def test_a_full_disk_refuses_writes_of_the_log_alone(disk: FaultyDisk) -> None:
 def test_space_is_the_inner_disks(disk: FaultyDisk) -> None:
     disk.replace("t", b"1234", durable=False)
     assert disk.space() == disk.inner.space()
+
+
+def test_writes_of_the_log_can_be_slow_and_fail(disk: FaultyDisk, slept: list[float]) -> None:
+    log, other = disk.open_file("commitlog/0"), disk.open_file("index/0")
+    disk.set(write_delay_ms=30)
+    log.append(b"abc")
+    assert slept == [0.03]
+    disk.set(write_error=True)
+    for write in (lambda: log.append(b"d"), lambda: log.write_at(0, b"A")):
+        with pytest.raises(OSError, match="write failed"):
+            write()
+    assert other.append(b"x") == 0
+    disk.set()
+    assert log.append(b"d") == 3
+    counts = disk.counts()
+    assert (counts["delayed_writes"], counts["failed_writes"], counts["refused_writes"]) == (1, 2, 0)
+
+
+def test_space_can_be_another_than_there_is(disk: FaultyDisk) -> None:
+    disk.set(used_percent=97)
+    assert (disk.space().ratio, disk.space().usable, disk.counts()["looks"]) == (0.97, 3, 2)
+    disk.set()
+    assert disk.space() == disk.inner.space()
+    assert disk.counts()["looks"] == 2

@@ -3,6 +3,7 @@
 from clauses import (
     consumption,
     delay,
+    disks,
     evidence,
     flow,
     groups,
@@ -21,6 +22,7 @@ __all__ = [
     "Case",
     "consumption",
     "delay",
+    "disks",
     "evidence",
     "flow",
     "groups",

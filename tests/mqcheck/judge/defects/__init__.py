@@ -3,6 +3,7 @@
 from defects import (
     consumption,
     delay,
+    disks,
     flow,
     groups,
     reading,
@@ -20,6 +21,7 @@ __all__ = [
     "PLANTS",
     "consumption",
     "delay",
+    "disks",
     "flow",
     "groups",
     "reading",

@@ -47,6 +47,8 @@ CONFIG = {
         "flow_control_ms": 50,
     },
     "broker-m": {"brokerRole": "SYNC_MASTER", "slaveTimeout": 400},
+    "broker-w": {"flushDiskType": "SYNC_FLUSH"},
+    "broker-r": {"cleanResourceInterval": 200, "mappedFileSizeCommitLog": 4096, "fileReservedTime": 72},
     "broker-n": {"brokerRole": "ASYNC_MASTER"},
     "broker-n-slave": {"reference.slaveSyncMs": 500},
 }
@@ -60,5 +62,7 @@ DISK_FAULT_MS, DISK_TOPIC = 9_800, "E"
 DISK_FAULTS = {"broker-e": "fsync-error", "broker-f": "disk-full"}
 SLAVE_CUT_MS, SLAVE_HEALED_MS = 13_000, 16_000
 COPIED_TOPIC, SLAVE_TOPIC = "S", "N"
+SPOILT_MS = (30_000, 31_000)
+FULL_MS = (28_000, 30_000)
 SLAVE_GONE_MS = (30_000, 32_000)
 SILENT_MS = 18_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from histories import flow, groups
+from histories.disks import FAILING, Disks
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.halves import Halves
 from histories.reading import Reading
@@ -24,13 +25,13 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Halves, Waiting, Slaves, Wire, Reading):
+class Healthy(Halves, Waiting, Disks, Slaves, Wire, Reading):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
     messages), the link broker-b->nameserver-2 is a black hole for eight seconds, nameserver-2 is killed and restarted,
     member c5 of g3 falls silent; the slave of broker-m is cut off for three seconds, and later gone for two, as is the
-    master of broker-n.
+    master of broker-n; four more brokers have trouble with their disks.
     """
 
     def __init__(self) -> None:
@@ -47,6 +48,7 @@ class Healthy(Halves, Waiting, Slaves, Wire, Reading):
         self.disk_load()
         self.copied_load()
         self.slave_load()
+        self.disk_troubles()
         self.failing_load()
         self.delayed_load()
         self.odd_levels()
@@ -70,7 +72,7 @@ class Healthy(Halves, Waiting, Slaves, Wire, Reading):
 
     def surveys(self) -> None:
         """What the cuts left of the logs: what is read back at the end."""
-        for node in ("broker-s", "broker-p", *DISK_FAULTS):
+        for node in ("broker-s", "broker-p", FAILING, *DISK_FAULTS):
             end = {"records": 0}
             survey = self.span("surveys", CUT_MS + 50, CUT_MS + 90, end, node=node, broker=node, life=0)
             for record in self.find("final_log", node=node):
