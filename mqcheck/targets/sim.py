@@ -244,7 +244,6 @@ class SimNode:
         if self._node is not None:
             raise NodeError(f"{self.name} is already running; end it first")
         self.life += 1
-        self._counts = self._disk.counts()
         self._disk.set()
         recorder = self._recorder
         self._row = recorder.begin(

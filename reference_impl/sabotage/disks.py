@@ -8,8 +8,9 @@ from __future__ import annotations
 import errno
 from typing import Final, cast
 
+from reference_impl.commands import RequestCode, ResponseCode
 from reference_impl.disk import Disk, File
-from reference_impl.effects import Effect
+from reference_impl.effects import Effect, Reply
 from reference_impl.errors import StoreDamagedError
 from reference_impl.frame import Command
 from reference_impl.message import Record
@@ -66,6 +67,22 @@ class RemoveEarly(PassingCore):
         return super().tick(now_ms)
 
 
+class StoreBusy(PassingCore):
+    """Stores what it refuses because it was too late for it; flw-busy must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Take the message after all, and keep the refusal as the answer."""
+        effects = super().request(now_ms, conn, peer, command)
+        busy = any(isinstance(each, Reply) and each.command.code == ResponseCode.SYSTEM_BUSY for each in effects)
+        if command.code != RequestCode.SEND_MESSAGE_V2 or not busy:
+            return effects
+        backlog = self.inner.state.backlog  # type: ignore[attr-defined]
+        backlog.left, left = -1, backlog.left
+        stored = super().request(now_ms, conn, peer, command)
+        backlog.left = left
+        return [*effects, *(each for each in stored if not isinstance(each, Reply))]
+
+
 def _refusing(disk: Disk, sleep: Sleep) -> Disk:
     """Does not start where the log ends in something else than a whole record; sto-bad-tail must catch it."""
     del sleep
@@ -98,6 +115,12 @@ SABOTAGES: Final = (
         "gives what the log held at the start the queue offset after its own",
         "sto-recover-cq",
         wrap_store=around_store(NumberAnew),
+    ),
+    Sabotage(
+        "store-busy",
+        "stores what it refuses as busy",
+        "flw-busy",
+        wrap_core=around_core(StoreBusy),
     ),
     Sabotage(
         "take-when-full",

@@ -101,6 +101,7 @@ CAUGHT = {
     "ack-failed-write": ("dur-write-error", "disk-damage"),
     "refuse-bad-tail": ("sto-bad-tail", "disk-damage"),
     "number-anew": ("sto-recover-cq", "disk-damage"),
+    "store-busy": ("flw-busy", "overload"),
     "take-when-full": ("sto-diskfull", "disk-nearly-full"),
     "remove-early": ("sto-retention", "disk-nearly-full"),
     "refuse-after-crash": ("dur-power-start", "power-cut"),
@@ -171,7 +172,7 @@ OVER_SOCKETS = (
 """Caught in real processes by every run of the tests: one for each scenario that cannot be simulated, and one of each
 kind: a power cut, a body, a link, clients that come and go. The others are caught there by ``tox -e bugs``."""
 
-REAL_ONLY = ("replication", "slave-lost", "slow-fsync")
+REAL_ONLY = ("replication", "slave-lost", "overload", "slow-fsync")
 """Scenarios that cannot be simulated."""
 
 ALL = os.environ.get("MQCHECK_BUGS") == "all"

@@ -95,3 +95,16 @@ def test_remove_early(bench: type[Bench], bug: bool) -> None:
     broker.flush()
     broker.advance(broker.settings.cleanResourceInterval)
     assert broker.store.min_offset("T", 0) == (3 if bug else 0)
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_store_busy(bench: type[Bench], bug: bool) -> None:
+    broker = bench(planted=planted("store-busy", bug))
+    broker.send("T", b"first")
+    broker.core.arrived(broker.now_ms, 2)
+    broker.now_ms += broker.settings.waitTimeMillsInSendQueue
+    assert broker.send("T", b"second").code == 2
+    assert broker.send("T", b"third").code == 2, "what waits behind it has waited as long"
+    assert broker.send("T", b"fourth").code == 0
+    refused = [b"second", b"third"] if bug else []
+    assert broker.bodies("T") == [b"first", *refused, b"fourth"]
