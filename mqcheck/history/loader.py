@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import uuid
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
@@ -40,6 +41,13 @@ FORMATS: Final = (1,)
 
 ONE_THREAD_LINES_MAX: Final = 200_000
 """Histories up to this many lines are judged on one thread: planning, not data, is their cost (measured; ours)."""
+
+MEMORY_BYTES_MIN: Final = 600_000_000
+"""Least that DuckDB may hold of a larger one before it puts parts on the disk (ours): a million operations are judged
+no slower with it, in less than a gigabyte all in all."""
+
+MEMORY_BYTES_PER_LINE: Final = 360
+"""What it may hold for each line, where that is more (measured; ours): about what tables and facts take."""
 
 LINE_BYTES_MAX: Final = 16 * 1024 * 1024
 """Longest line DuckDB is asked to read; ours: no column holds a message body."""
@@ -166,11 +174,17 @@ def _of_parquet(tables: Path) -> duckdb.DuckDBPyConnection:
 
 
 def _connect(lines: int) -> duckdb.DuckDBPyConnection:
-    threads = 1 if lines <= ONE_THREAD_LINES_MAX else 2
-    return duckdb.connect(
-        ":memory:",
-        config={"threads": threads, "autoinstall_known_extensions": False, "preserve_insertion_order": False},
-    )
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "autoinstall_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    if lines > ONE_THREAD_LINES_MAX:
+        # DuckDB makes this folder when it needs it, and removes it when the connection ends.
+        spill = Path(tempfile.gettempdir()) / f"mqcheck-judge-{uuid.uuid4().hex}"
+        limit = max(MEMORY_BYTES_MIN, lines * MEMORY_BYTES_PER_LINE)
+        config |= {"threads": 2, "memory_limit": f"{limit}B", "temp_directory": str(spill)}
+    return duckdb.connect(":memory:", config=config)
 
 
 def _route(path: Path, index: int, routed: _Routed) -> Stream:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mqcheck.errors import HistoryError, StreamError
+from mqcheck.history import loader
 from mqcheck.history.loader import load, load_tables
 
 Line = dict[str, Any]
@@ -220,3 +221,23 @@ def test_only_the_tables_asked_for_are_made(tmp_path: Path) -> None:
     assert made == {"streams", "clock_error", "sends"}
     assert connection.execute("SELECT message FROM sends").fetchall() == [(5,)]
     connection.close()
+
+
+def test_a_large_history_has_two_threads_and_a_limit_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "kit.0", [header(), began(1, 10, message=5, topic="t"), ended(1, 13, outcome="ok")])
+    settings = "SELECT current_setting('threads'), current_setting('memory_limit'), current_setting('temp_directory')"
+    (before,) = rows(tmp_path, settings)
+    assert before[0] == 1
+    monkeypatch.setattr(loader, "ONE_THREAD_LINES_MAX", 3)
+    monkeypatch.setattr(loader, "MEMORY_BYTES_MIN", 100_000_000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spilled"))
+    (tmp_path / "spilled").mkdir()
+    connection = load(tmp_path)
+    (now,) = connection.execute(settings).fetchall()
+    assert now == (2, "95.3 MiB", now[2])
+    connection.execute("CREATE TABLE many AS SELECT range AS n, hash(range) AS h FROM range(8000000)")
+    assert Path(now[2]).is_dir(), "parts of it are on the disk"
+    connection.close()
+    assert list((tmp_path / "spilled").iterdir()) == []
