@@ -23,6 +23,7 @@ BIGINTS: Final = frozenset(
         "invoked",
         "returned",
         "received",
+        "asked",
         "began",
         "active",
         "healing",
@@ -225,7 +226,7 @@ TABLES: Final[dict[str, Table]] = {
         _table(
             "members",
             "point",
-            "kind consumer_group member node topic broker queue session members producer_group conn",
+            "kind consumer_group member node topic broker queue session members producer_group conn asked code",
         ),
         _table(
             "routes",
@@ -313,6 +314,7 @@ TIMES: Final = frozenset(
         "invoked",
         "returned",
         "received",
+        "asked",
         "began",
         "active",
         "healing",

@@ -207,6 +207,7 @@ class Admin:
         """GET_CONSUMER_LIST_BY_GROUP; empty when the group has no live member."""
         group = self._own(group)
         command = self.client.command(RequestCode.GET_CONSUMER_LIST_BY_GROUP, {"consumerGroup": group})
+        asked = self.client.recorder.clock.monotonic_ns()
         answer = await self._ask(node, command)
         if answer is None or answer.code not in (ResponseCode.SUCCESS, ResponseCode.SYSTEM_ERROR):
             return None
@@ -221,6 +222,7 @@ class Admin:
             member=self.client.client_id,
             node=node,
             members=",".join(members),
+            asked=asked,
         )
         return members
 

@@ -103,6 +103,8 @@ class Client:
         self._consumers: dict[str, GroupMember] = {}
         self._tasks: dict[asyncio.Task[Any], None] = {}
         self._failures: list[BaseException] = []
+        self._beating: dict[str, asyncio.Lock] = {}
+        """By address: a heartbeat under way is answered before the client takes its leave (lockHeartbeat)."""
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -378,21 +380,32 @@ class Client:
         """One heartbeat to one broker; one whose answer is lost counts too: the broker may have heard it."""
         if self.silent or self.closed:
             return
-        members = list(self._consumers.values())
+        async with self._beating.setdefault(address, asyncio.Lock()):
+            await self._heartbeat_to(address)
+
+    async def _heartbeat_to(self, address: str) -> None:
+        settings, members = self.settings, list(self._consumers.values())
         body = heartbeat_body(self.client_id, self._producers, [member.view() for member in members])
+        asked, conn = self.recorder.clock.monotonic_ns(), None
         try:
-            answer = await self.call(address, self.command(RequestCode.HEART_BEAT, body=body))
+            connection = await self.connection(address, min(settings.request_timeout_ms, settings.connect_timeout_ms))
+            asked, conn = self.recorder.clock.monotonic_ns(), connection.conn
+            command = self.command(RequestCode.HEART_BEAT, body=body)
+            answer = await connection.request(command, settings.request_timeout_ms / 1000)
         except UnsentError:
             return
         except UnansweredError:
-            self._beat(members, address)
+            self._beat(members, address, asked, conn, None)
             return
         if answer.code == ResponseCode.SUCCESS:
-            self._beat(members, address)
+            self._beat(members, address, asked, conn, answer.code)
             for member in members:
                 member.heard(self.node_of(address))
 
-    def _beat(self, members: Sequence[GroupMember], address: str) -> None:
+    def _beat(
+        self, members: Sequence[GroupMember], address: str, asked: int, conn: int | None, code: int | None
+    ) -> None:
+        """``code`` None: the answer is lost."""
         if self.closed:
             return
         for member in members:
@@ -402,6 +415,9 @@ class Client:
                 consumer_group=member.group,
                 member=self.client_id,
                 node=self.node_of(address),
+                asked=asked,
+                code=code,
+                conn=conn,
             )
         connection = self.connected(address)
         for group in sorted(self._checkers):
@@ -421,7 +437,9 @@ class Client:
                 continue
             command = self.command(RequestCode.UNREGISTER_CLIENT, {"clientID": self.client_id, **group})
             try:
-                answer = await self.call(address, command)
+                async with self._beating.setdefault(address, asyncio.Lock()):
+                    asked = self.recorder.clock.monotonic_ns()
+                    answer = await self.call(address, command)
             except RemotingError:
                 continue
             if answer.code == ResponseCode.SUCCESS and consumer_group is not None:
@@ -431,6 +449,8 @@ class Client:
                     consumer_group=consumer_group,
                     member=self.client_id,
                     node=node_name(broker, number),
+                    asked=asked,
+                    code=answer.code,
                 )
 
     async def _keep_alive(self) -> None:

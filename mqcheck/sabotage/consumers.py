@@ -16,6 +16,8 @@ from mqcheck.sabotage.base import ClientSabotage
 
 SELDOM: Final = 8
 """How much longer than said a bug's period is, and how much larger its threshold."""
+BEATS_MISSED: Final = 3
+"""How many periods lie between two heartbeats: fewer than a broker forgets a client after."""
 DROPPED_ONE_IN: Final = 7
 REPEATED_ONE_IN: Final = 10
 
@@ -170,6 +172,18 @@ SABOTAGES: Final = (
         "runs many times as far ahead of its oldest message as it says",
         "con-threshold-span",
         _settings(lambda said: replace(said, threshold_span=SELDOM * said.threshold_span)),
+    ),
+    ClientSabotage(
+        "beat-seldom",
+        "sends heartbeats less often than it says",
+        "cli-heartbeat",
+        _settings(lambda said: replace(said, heartbeat_ms=BEATS_MISSED * said.heartbeat_ms)),
+    ),
+    ClientSabotage(
+        "persist-seldom",
+        "commits offsets less often than it says",
+        "cli-persist",
+        _settings(lambda said: replace(said, persist_ms=SELDOM * said.persist_ms)),
     ),
     ClientSabotage(
         "pass-suspended",

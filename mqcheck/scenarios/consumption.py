@@ -77,14 +77,20 @@ async def _rebalance(world: World) -> None:
     topic = await world.topic("orders", queues=4)
     group = await traffic.group("billing", topic, members=1)
     turn_ms = world.profile.client.rebalance_ms * 0.7
+    admin = await world.admin()
+    for node in ("broker-a", "broker-b"):
+        world.spawn(poll_members(admin, node, "billing", period_ms=100), f"members of {node}")
     async with world.phase("load"), traffic.load(topic, producers=2, rate_per_s=60):
-        for number in range(2, 5):
+        for number in range(2, 6):
             await traffic.flow(turn_ms, acked=20)
             await group.join(f"billing-{number}")
         for number in (1, 3):
             await world.sleep_ms(turn_ms)
             await group.leave(f"billing-{number}")
-        await traffic.flow(turn_ms, acked=60)
+        await world.sleep_ms(turn_ms)
+        await group.crash("billing-4")
+        # Two are left, and long enough to settle.
+        await traffic.flow(3 * world.profile.client.rebalance_ms, acked=60)
 
 
 SCENARIOS: Final = (
@@ -116,8 +122,19 @@ SCENARIOS: Final = (
         name="rebalance",
         summary="Catches messages lost or repeated without cause while members join and leave.",
         deployment=Deployment(brokers=(BrokerSpec("broker-a"), BrokerSpec("broker-b"))),
-        aims=("con-alo", "con-dup-cause", "con-no-skip", "con-restart-resume"),
+        aims=(
+            "con-alo",
+            "con-dup-cause",
+            "con-no-skip",
+            "con-restart-resume",
+            "con-members-list",
+            "con-unregister",
+            "con-expire-close",
+            "con-notify-ids",
+            "con-rebalance-cover",
+            "cli-heartbeat",
+        ),
         run=_rebalance,
-        seconds=9,
+        seconds=11,
     ),
 )

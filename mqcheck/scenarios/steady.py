@@ -41,6 +41,7 @@ SCENARIOS: Final = (
             "dur-crc-valid",
             "con-broadcast-all",
             "con-dup-cause",
+            "cli-persist",
         ),
         run=_run,
         seconds=8,

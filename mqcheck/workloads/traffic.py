@@ -112,6 +112,10 @@ class Group:
         """A member of this process goes in good order: commits, gives back its queues, unregisters."""
         await self.consumers.pop(name).close()
 
+    async def crash(self, name: str) -> None:
+        """A member of this process goes as if it had been killed: connections closed, nothing committed or said."""
+        await self.consumers.pop(name).client.abandon()
+
     async def silence(self, name: str) -> None:
         """A member of this process stays connected and says nothing any more: no heartbeat, no pull."""
         await self.consumers.pop(name).client.silence()

@@ -2,9 +2,9 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``, ``order``,
-``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone ``odd_answers``
-and ``odd_ways``; ``base`` holds what a wrapper is.
+``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``, ``groups``,
+``order``, ``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone
+``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from reference_impl.sabotage import (
     delay,
     disks,
     frames,
+    groups,
     lookups,
     odd_answers,
     odd_ways,
@@ -44,6 +45,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
         slaves,
         disks,
         consumption,
+        groups,
         order,
         delay,
         transactions,

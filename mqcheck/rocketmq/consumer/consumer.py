@@ -239,6 +239,7 @@ class Consumer:
             return None
         broker, address = self.client.rng.choice(masters)
         fields = {"consumerGroup": self.group}
+        asked = self.client.recorder.clock.monotonic_ns()
         try:
             answer = await self.client.call(
                 address, self.client.command(RequestCode.GET_CONSUMER_LIST_BY_GROUP, fields)
@@ -251,7 +252,7 @@ class Consumer:
         if answer.code != ResponseCode.SUCCESS:
             self._want_later(self.client.settings.pull_retry_ms)
             return None
-        self._point("listed", node=node_name(broker, 0), members=",".join(members))
+        self._point("listed", node=node_name(broker, 0), members=",".join(members), asked=asked)
         return members
 
     async def _assign(self, queues: Sequence[MessageQueue]) -> None:

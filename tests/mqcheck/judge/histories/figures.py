@@ -41,6 +41,7 @@ CONFIG = {
         "send_retries": 2,
         "max_reconsume": 2,
         "recover_ms": 5000,
+        "persist_ms": 1000,
         "threshold_messages": 10,
         "threshold_bytes": 1000,
         "threshold_span": 8,

@@ -61,6 +61,7 @@ class Healthy(Halves, Waiting, Disks, Slaves, Wire, Reading):
         self.routing()
         self.locking()
         groups.contest(self)
+        groups.membership(self)
         flow.backlog(self)
         flow.suspending(self)
         self.probing()

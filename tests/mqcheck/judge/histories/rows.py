@@ -17,7 +17,20 @@ from mqcheck.history.tables import TABLES
 
 ORIGIN_MS = 5_000_000
 MS = 1_000_000
-STAMPS = {"began", "active", "healing", "healed", "ended", "spawned", "ready", "ending", "opened", "closed", "received"}
+STAMPS = {
+    "asked",
+    "began",
+    "active",
+    "healing",
+    "healed",
+    "ended",
+    "spawned",
+    "ready",
+    "ending",
+    "opened",
+    "closed",
+    "received",
+}
 
 
 def ns(ms: float) -> int:

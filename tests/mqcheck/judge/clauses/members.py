@@ -1,0 +1,20 @@
+"""Clauses of the promises about members."""
+
+from __future__ import annotations
+
+from clauses.base import change, excused, fault, stalled
+
+excused("con-members-list", "a heartbeat without answer", change("members", member="m6@35", to={"code": None}))
+excused(
+    "con-unregister",
+    "asked before it was answered",
+    change("members", rows=lambda row: row.at == 7_652, kind="listed", to={"asked": 6_800}),
+)
+excused("con-expire-close", "a connection that is open", change("connections", conn=102, to={"closed": None}))
+excused("con-expire-close", "links in trouble", fault("blackhole", 4_000, 4_100, link="m4->broker-b"))
+excused("con-notify-ids", "who goes soon", change("members", kind="heartbeat", member="m1@30", to={"conn": None}))
+excused("con-notify-ids", "trouble of the broker", fault("pause", 2_500, 2_600, node="broker-b"))
+excused("con-rebalance-cover", "orderly groups", change("subscriptions", consumer_group="g3", to={"orderly": True}))
+excused("con-rebalance-cover", "trouble of a broker", fault("kill", 1_500, 1_600, node="broker-b"))
+excused("cli-heartbeat", "stalls", stalled(3_500, 6_200))
+excused("cli-persist", "stalls", stalled(2_500, 5_500))
