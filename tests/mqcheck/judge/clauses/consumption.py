@@ -145,6 +145,11 @@ excused("con-offset-persist", "queries that were answered", lambda h: queried(h)
 excused("con-offset-persist", "queries that were sent", lambda h: queried(h).set(outcome="unsent"))
 excused("con-offset-persist", "queries after the restart", lambda h: queried(h).set(at=14_000))
 excused("con-offset-persist", "a later commit that went back", also_committed(11_900))
+excused(
+    "con-offset-persist",
+    "a commit in the life that was killed",
+    change("nodes", node="broker-a", life=0, to={"ready": 11_950}),
+)
 accused("con-offset-persist", "a commit after the query", also_committed(15_900))
 accused("con-offset-persist", "a commit that was not sent", also_committed(11_900, outcome="unsent"))
 accused("con-offset-persist", "no commit at all", also_committed(11_900, kind="max"))
