@@ -11,9 +11,8 @@ from typing import Final
 
 import duckdb
 
-from mqcheck.history.rows import create_table
+from mqcheck.history.choices import CHOSEN, make_choice
 from mqcheck.history.tables import FACTS
-from mqcheck.history.tags import selects
 
 NEVER: Final = 9_000_000_000_000_000_000
 """A time after every other one, in ns: "was never done"."""
@@ -335,39 +334,13 @@ STATEMENTS: Final[dict[str, str]] = {
     "answered": _ANSWERED,
     "shown": _SHOWN,
 }
-"""How each fact is made, but ``selected``, which needs more than SQL."""
+"""How each fact is made, but ``selected`` and ``rejected``, which need more than SQL."""
 
 
 def make_facts(connection: duckdb.DuckDBPyConnection, names: Sequence[str] = FACTS) -> None:
     """Derive facts from the recorded tables, each after those it reads. Called by the loader, once per history."""
     for name in names:
-        if name == "selected":
-            _make_selected(connection)
+        if name in CHOSEN:
+            make_choice(connection, name)
         else:
             connection.execute(STATEMENTS[name])
-
-
-def _make_selected(connection: duckdb.DuckDBPyConnection) -> None:
-    """Messages for which every expression of a group for the topic is true: a change in mid-run accuses nobody."""
-    rules = connection.execute(
-        "SELECT DISTINCT consumer_group, topic, expression_type, expression FROM subscriptions"
-    ).fetchall()
-    tags: dict[str, list[str | None]] = {}
-    for topic, tag in connection.execute("SELECT DISTINCT topic, tag FROM sends").fetchall():
-        tags.setdefault(topic, []).append(tag)
-    verdicts: dict[tuple[str, str, str | None], bool] = {}
-    for group, topic, expression_type, expression in rules:
-        for tag in tags.get(topic, []):
-            key = (group, topic, tag)
-            true = selects(expression_type, expression, tag) is True
-            verdicts[key] = verdicts.get(key, True) and true
-    columns = {"consumer_group": "VARCHAR", "topic": "VARCHAR", "tag": "VARCHAR"}
-    create_table(connection, "tag_rules", columns, [key for key, true in verdicts.items() if true])
-    connection.execute(
-        """
-        CREATE TABLE selected AS
-        SELECT r.consumer_group, s.message FROM sends s
-        JOIN tag_rules r ON r.topic = s.topic AND coalesce(r.tag, chr(1)) = coalesce(s.tag, chr(1))
-        """
-    )
-    connection.execute("DROP TABLE tag_rules")

@@ -331,6 +331,7 @@ TIMES: Final = frozenset(
 
 FACTS: Final = (
     "selected",
+    "rejected",
     "sent",
     "logged",
     "handled",

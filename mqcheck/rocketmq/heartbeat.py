@@ -13,6 +13,9 @@ from mqcheck.rocketmq.frame import loads_loose
 from mqcheck.rocketmq.message import java_hash
 from mqcheck.rocketmq.models import FromWhere, MessageQueue, Mode
 
+TAG: Final = "TAG"
+"""The kind of an expression that names tags."""
+
 _FROM_WHERE: Final = {"first": "CONSUME_FROM_FIRST_OFFSET", "last": "CONSUME_FROM_LAST_OFFSET"}
 _MODE: Final = {"clustering": "CLUSTERING", "broadcasting": "BROADCASTING"}
 
@@ -25,11 +28,13 @@ class Subscription:
     expression: str
     version: int
     """Milliseconds since 1970 when it was made; a broker refuses pulls newer than what it knows (25)."""
+    kind: str = TAG
+    """What the expression is: TAG or SQL92."""
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """The tags of the expression; empty for all."""
-        if self.expression.strip() in ("", "*"):
+        """The tags of the expression; empty for all, and where it is not made of tags."""
+        if self.kind != TAG or self.expression.strip() in ("", "*"):
             return ()
         return tuple(tag.strip() for tag in self.expression.split("||") if tag.strip())
 
@@ -73,7 +78,7 @@ def _consumer(view: GroupView) -> dict[str, Any]:
                 "tagsSet": item.tags,
                 "codeSet": [java_hash(tag) for tag in item.tags],
                 "subVersion": item.version,
-                "expressionType": "TAG",
+                "expressionType": item.kind,
                 "classFilterMode": False,
             }
             for item in view.subscriptions

@@ -2,9 +2,9 @@
 
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
-``storage``, ``reading``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``, ``groups``,
-``order``, ``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities alone
-``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
+``storage``, ``reading``, ``filtering``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``,
+``groups``, ``order``, ``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities
+alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from reference_impl.sabotage import (
     consumption,
     delay,
     disks,
+    filtering,
     frames,
     groups,
     lookups,
@@ -39,6 +40,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
     for area in (
         storage,
         reading,
+        filtering,
         lookups,
         pulling,
         replica,

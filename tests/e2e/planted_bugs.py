@@ -165,6 +165,11 @@ CAUGHT = {
     "decide-for-anybody": ("txn-group-guard", "transactions"),
     "misplace-checks": ("txn-check-identity", "transactions"),
     "forget-halves": ("txn-survives-restart", "transactions-restart"),
+    "drop-a-tag": ("flt-tag-complete", "filters"),
+    "null-is-true": ("flt-sql", "filters"),
+    "forget-filters": ("flt-sql-restart", "filters"),
+    "take-any-expression": ("flt-sql-bad", "filters"),
+    "stand-still": ("flt-progress", "filters"),
 }
 """Planted bug → guarantee that must catch it, and the shortest scenario in which it does."""
 

@@ -68,6 +68,8 @@ WITHOUT_MESSAGES = {
     "con-pull-bounds": ("topic", "broker", "queue", "expected", "seen"),
     "con-offset-moved": ("topic", "broker", "queue", "expected", "seen"),
     "sto-query-time": ("topic", "broker", "queue", "expected", "seen"),
+    "flt-progress": ("topic", "broker", "queue", "expected", "seen"),
+    "flt-sql-bad": ("node", "request_code", "expected", "seen"),
     "con-perm": ("node", "request_code", "expected", "seen"),
     "con-sub-latest": ("node", "request_code", "expected", "seen"),
     "con-pull-topic-unknown": ("node", "request_code", "expected", "seen"),

@@ -45,6 +45,7 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "protocol",
         "wire",
         "reading",
+        "filters",
     ],
 )
 def test_every_pair_aimed_at_is_held(name: str, play: Any) -> None:

@@ -7,7 +7,7 @@ The parts are its neighbours'; here is when they act. Source: DefaultMQPushConsu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from mqcheck.errors import FrameError, RemotingError
 from mqcheck.rocketmq.client import Client
@@ -19,7 +19,7 @@ from mqcheck.rocketmq.consumer.orderly import OrderlyService
 from mqcheck.rocketmq.consumer.progress import Progress
 from mqcheck.rocketmq.consumer.pull_loop import PullLoop
 from mqcheck.rocketmq.consumer.share import Share
-from mqcheck.rocketmq.heartbeat import GroupView, Subscription, parse_members
+from mqcheck.rocketmq.heartbeat import TAG, GroupView, Subscription, parse_members
 from mqcheck.rocketmq.models import FromWhere, MessageQueue, Misbehaviour, Mode, Route
 from mqcheck.rocketmq.names import owned
 from mqcheck.rocketmq.routes import node_name
@@ -50,8 +50,12 @@ class Consumer:
         from_where: FromWhere = "first",
         max_reconsume: int | None = None,
         misbehave: Misbehaviour | None = None,
+        sql92: Collection[str] = (),
     ) -> None:
-        """``subscriptions``: topic → tags ("*", "A || B"); ``max_reconsume`` None: 16, for orderly no limit."""
+        """``subscriptions``: topic → tags ("*", "A || B"), an SQL92 expression for the topics in ``sql92``.
+
+        ``max_reconsume`` None: 16, for orderly no limit.
+        """
         self.client = client
         self.group = group = owned(client.settings.prefix, group)
         self.member = client.client_id
@@ -64,7 +68,10 @@ class Consumer:
         retry_topic = RETRY_PREFIX + group
         version = client.clock.wall_ms()
         topics = {**subscriptions, **({retry_topic: "*"} if mode == "clustering" else {})}
-        self._subscriptions = {topic: Subscription(topic, text, version) for topic, text in topics.items()}
+        self._subscriptions = {
+            topic: Subscription(topic, text, version, "SQL92" if topic in sql92 else TAG)
+            for topic, text in topics.items()
+        }
         self._listening = Listening(client, group, retry_topic, listener, self._misbehave)
         self._progress = Progress(client, group, mode, from_where)
         self._shares: dict[MessageQueue, Share] = {}
@@ -165,7 +172,7 @@ class Consumer:
                 "subscriptions",
                 consumer_group=self.group,
                 topic=item.topic,
-                expression_type="TAG",
+                expression_type=item.kind,
                 expression=item.expression,
                 mode=self.mode,
                 orderly=self.orderly,

@@ -96,6 +96,7 @@ class PullLoop:
             hold_ms=settings.suspend_ms,
             timeout_ms=settings.pull_timeout_ms,
             sub_version=self._subscription.version,
+            expression_type=self._subscription.kind,
         )
         return await pull(client, request, node_name(share.queue.broker, share.broker_id), address)
 

@@ -27,4 +27,10 @@ def test_a_tag_expression(expression: str | None, tag: str | None, selected: boo
 
 
 def test_another_expression_type_is_not_decided() -> None:
-    assert selects("SQL92", "a > 1", "A") is None
+    assert selects("OTHER", "a > 1", "A") is None
+
+
+def test_a_filter_reads_properties_and_the_tag() -> None:
+    assert selects("SQL92", "a > 1 AND TAGS = 'A'", "A", {"a": "2"}) is True
+    assert selects("SQL92", "a > 1 AND TAGS = 'A'", None, {"a": "2"}) is False
+    assert selects("SQL92", None, "A") is None

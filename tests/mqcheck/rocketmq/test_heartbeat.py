@@ -77,3 +77,12 @@ def test_tag_expressions(expression: str, tags: tuple[str, ...], accepted: str |
     assert subscription.tags == tags
     assert subscription.accepts(accepted)
     assert not tags or not subscription.accepts(refused)
+
+
+def test_a_filter_has_no_tags_and_is_said_to_be_one() -> None:
+    subscription = Subscription("T", "a > 1", 1, "SQL92")
+    assert subscription.tags == ()
+    assert subscription.accepts("B")
+    view = GroupView("G", "clustering", "first", (subscription,))
+    (said,) = json.loads(heartbeat_body("c", (), (view,)))["consumerDataSet"][0]["subscriptionDataSet"]
+    assert (said["expressionType"], said["subString"], said["codeSet"]) == ("SQL92", "a > 1", [])

@@ -7,8 +7,8 @@ from functools import cache
 from histories import flow, groups
 from histories.disks import FAILING, Disks
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
+from histories.filtering import Filtering
 from histories.halves import Halves
-from histories.reading import Reading
 from histories.rows import Row
 from histories.slaves import Slaves
 from histories.waiting import Waiting
@@ -25,7 +25,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Halves, Waiting, Disks, Slaves, Wire, Reading):
+class Healthy(Halves, Waiting, Disks, Slaves, Wire, Filtering):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -57,6 +57,7 @@ class Healthy(Halves, Waiting, Disks, Slaves, Wire, Reading):
         self.odd_sends()
         self.shelf_load()
         self.by_hand()
+        self.filtered_load()
         self.held_pulls()
         self.routing()
         self.locking()

@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from histories.healthy import Healthy, healthy
 from histories.rows import Builder, Row
+from mqcheck.history.choices import CHOSEN
 from mqcheck.history.facts import STATEMENTS, make_facts
 from mqcheck.history.helpers import expanded_tree
 from mqcheck.history.loader import load, load_tables
@@ -24,8 +25,8 @@ from mqcheck.judge.verdicts import Verdict
 from mqcheck.specs import Guarantee, Specs
 
 FACT_QUERIES = {name: statement.partition(" AS\n")[2] for name, statement in STATEMENTS.items()}
-FACT_QUERIES["selected"] = "SELECT 1 FROM sends, subscriptions"
-"""What each fact is derived from; of the one that is more than a statement, only its tables."""
+FACT_QUERIES |= dict.fromkeys(CHOSEN, "SELECT 1 FROM sends, subscriptions")
+"""What each fact is derived from; of those that are more than a statement, only their tables."""
 ROUTES_OF = {"nodes", "registrations", "routes"}
 """The loader makes rows of ``routes`` of these."""
 
