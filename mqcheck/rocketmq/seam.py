@@ -32,6 +32,10 @@ class Seam:
         del broadcasting, orderly
         return share
 
+    def wanted(self, wanted: bool) -> bool:
+        """Whether a record that was pulled has a tag that the group subscribed to: others are not handed on."""
+        return wanted
+
     def sent_back(self, stored: bool) -> bool:
         """Whether a message that was sent back counts as finished: once the broker has its copy."""
         return stored

@@ -65,6 +65,15 @@ class CommitUnfinished(Share):
         self.advance(self.passed)
 
 
+class TakeAnyTag(Seam):
+    """Hands on whatever the broker gives, also where two tags have one hash code; flt-tag-exact must catch it."""
+
+    def wanted(self, wanted: bool) -> bool:
+        """Everything is."""
+        del wanted
+        return True
+
+
 class LoseBroadcasts(Share):
     """Drops one message in seven of a broadcasting consumer; con-broadcast-all must catch it."""
 
@@ -196,5 +205,11 @@ SABOTAGES: Final = (
         "hands out the second message of an orderly queue first",
         "ord-queue-fifo",
         lambda: _Orderly(SwapOrderly),
+    ),
+    ClientSabotage(
+        "take-any-tag",
+        "hands on whatever the broker gives, also where two tags have one hash code",
+        "flt-tag-exact",
+        TakeAnyTag,
     ),
 )

@@ -165,6 +165,7 @@ CAUGHT = {
     "decide-for-anybody": ("txn-group-guard", "transactions"),
     "misplace-checks": ("txn-check-identity", "transactions"),
     "forget-halves": ("txn-survives-restart", "transactions-restart"),
+    "take-any-tag": ("flt-tag-exact", "filters"),
     "drop-a-tag": ("flt-tag-complete", "filters"),
     "null-is-true": ("flt-sql", "filters"),
     "forget-filters": ("flt-sql-restart", "filters"),

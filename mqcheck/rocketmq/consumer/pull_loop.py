@@ -112,7 +112,7 @@ class PullLoop:
         items = [
             Held(record, answer.op, now)
             for record in answer.records
-            if self._subscription.accepts(record.properties.get(P_TAGS))
+            if self._client.seam.wanted(self._subscription.accepts(record.properties.get(P_TAGS)))
         ]
         share.put(items)
         share.go_on(answer.next_offset)

@@ -108,6 +108,10 @@ def test_acting_by_other_numbers(bug: str, name: str) -> None:
     assert changed == [name]
 
 
+def test_take_any_tag() -> None:
+    assert [seam_of(bug).wanted(False) for bug in ("take-any-tag", None)] == [True, False]
+
+
 def test_names_and_seams() -> None:
     assert all(bug.name == name and bug.summary and bug.guarantee for name, bug in CLIENT_SABOTAGES.items())
     assert seam_of("corrupt-body").told("error") == "error", "a bug of the target's is none of the client's"

@@ -37,4 +37,5 @@ class Filtering(Reading):
             end = {"code": 20, "next_offset": 2 * PRICES, "records": 0, "min_offset": 0, "max_offset": 2 * PRICES}
             place = {"node": broker, "broker": broker, "topic": topic, "queue": queue, "position": i}
             asked = {"kind": "pull", "consumer_group": "readers", "max_num": 32, "expression": "nobody"}
+            asked |= {"expression_type": "TAG"}
             self.span("pulls", 30_800 + i, 30_803 + i, end, **asked, **place)
