@@ -92,7 +92,7 @@ SCENARIOS: Final = (
         summary="Catches NameServers that lean on each other, and closes of connections that go unnoticed.",
         deployment=Deployment(nameservers=2, brokers=TWO_BROKERS),
         needs=frozenset({"partition", "server-links"}),
-        aims=("ns-isolated", "ns-close", "ns-no-early-expire", "con-alo"),
+        aims=("ns-isolated", "ns-close", "ns-no-early-expire", "ns-register-period", "con-alo"),
         run=_nameserver_cut,
         seconds=11,
     ),

@@ -3,8 +3,8 @@
 A start with ``--sabotage NAME`` or ``--odd NAME`` puts one wrapper round a seam (disk, store or core). The broker
 itself knows nothing of it. A kit that misses a planted bug, or accuses an oddity, is wrong. One file per area:
 ``storage``, ``reading``, ``filtering``, ``lookups``, ``pulling``, ``replica``, ``slaves``, ``disks``, ``consumption``,
-``groups``, ``order``, ``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``routing``, and of oddities
-alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
+``groups``, ``order``, ``delay``, ``transactions``, ``protocol``, ``frames``, ``answers``, ``administration``,
+``routing``, and of oddities alone ``odd_answers`` and ``odd_ways``; ``base`` holds what a wrapper is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from reference_impl.errors import SettingsError
 from reference_impl.sabotage import (
+    administration,
     answers,
     consumption,
     delay,
@@ -55,6 +56,7 @@ SABOTAGES: Final[dict[str, Sabotage]] = {
         routing,
         frames,
         answers,
+        administration,
     )
     for sabotage in area.SABOTAGES
 }

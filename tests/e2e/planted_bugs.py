@@ -43,7 +43,39 @@ WIRE = {
 }
 """Planted bugs of answers and connections → guarantee that must catch it, in the scenario ``wire``."""
 
+ADMINISTRATION = {
+    "list-topics-late": ("adm-topic-created", "administration"),
+    "list-groups-late": ("adm-group-created", "administration"),
+    "keep-first-topic": ("adm-topic-updated", "administration"),
+    "keep-deleted-topics": ("adm-topic-deleted", "administration"),
+    "make-anything": ("adm-topic-refused", "administration"),
+    "answer-before-register": ("adm-topic-route", "administration"),
+    "keep-first-group": ("adm-group-updated", "administration"),
+    "keep-deleted-groups": ("adm-group-deleted", "administration"),
+    "keep-settings": ("adm-config-updated", "administration"),
+    "ignore-set-offsets": ("adm-offset-set", "administration"),
+    "statistics-behind": ("adm-topic-stats", "administration"),
+    "leave-out-member": ("adm-connections", "administration"),
+    "register-rarely": ("ns-register-period", "nameserver-cut"),
+    "keep-first-route": ("ns-topic-changed", "administration"),
+    "keep-deleted-routes": ("ns-topic-deleted", "administration"),
+    "keep-writable": ("ns-wipe", "nameserver-requests"),
+    "keep-wiped": ("ns-add-write", "nameserver-requests"),
+    "keep-unregistered": ("ns-unregister-last", "nameserver-requests"),
+    "leave-out-broker": ("ns-cluster-info", "nameserver-requests"),
+    "leave-out-topic": ("ns-topic-list", "nameserver-requests"),
+    "ignore-checksum": ("ns-crc", "nameserver-requests"),
+    "keep-first-value": ("ns-kv-put", "nameserver-requests"),
+    "keep-deleted-values": ("ns-kv-delete", "nameserver-requests"),
+    "list-no-values": ("ns-kv-list", "nameserver-requests"),
+    "always-changed": ("ns-data-version", "nameserver-requests"),
+    "no-master-told": ("ns-slave-haaddr", "nameserver-requests"),
+    "loose-routes": ("ns-json", "nameserver-requests"),
+}
+"""Planted bugs of changes and lists."""
+
 CAUGHT = {
+    **ADMINISTRATION,
     **{bug: (guarantee, "wire") for bug, guarantee in WIRE.items()},
     "ack-before-sync": ("dur-ack-power-sf", "power-cut"),
     "ack-before-replicate": ("rep-sync-ack", "replication"),

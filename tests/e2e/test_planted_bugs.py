@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_bugs import ALL, CAUGHT, LANE, OVER_SOCKETS, WIRE
+from planted_bugs import ADMINISTRATION, ALL, CAUGHT, LANE, OVER_SOCKETS, WIRE
 
 from mqcheck import exits
 from mqcheck.sabotage import CLIENT_SABOTAGES
@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
 WITHOUT_MESSAGES = {
     **dict.fromkeys(WIRE.values(), ("node", "expected", "seen")),
+    **{guarantee: ("expected", "seen") for guarantee, _ in ADMINISTRATION.values()},
     "con-offset-persist": ("consumer_group", "broker", "queue", "expected_at_least", "seen"),
     "ns-expire": ("nameserver", "broker", "silent_ms", "limit_ms"),
     "ns-no-early-expire": ("nameserver", "broker", "registered_ms_ago", "expiry_ms"),

@@ -46,6 +46,8 @@ SHORT = replace(QUICK, load_ms=QUICK.load_ms // 2)
         "wire",
         "reading",
         "filters",
+        "administration",
+        "nameserver-requests",
     ],
 )
 def test_every_pair_aimed_at_is_held(name: str, play: Any) -> None:

@@ -1,6 +1,7 @@
 """One history per clause of a guarantee's query: the verdict would be another if the clause were gone."""
 
 from clauses import (
+    changes,
     consumption,
     delay,
     disks,
@@ -22,6 +23,7 @@ from clauses.base import CASES, Case
 __all__ = [
     "CASES",
     "Case",
+    "changes",
     "consumption",
     "delay",
     "disks",

@@ -1,6 +1,7 @@
 """A minimal defect and an excused look-alike for every guarantee, by area; importing an area fills both."""
 
 from defects import (
+    changes,
     consumption,
     delay,
     disks,
@@ -21,6 +22,7 @@ from defects.base import EXCUSES, PLANTS
 __all__ = [
     "EXCUSES",
     "PLANTS",
+    "changes",
     "consumption",
     "delay",
     "disks",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from histories import flow, groups
+from histories.changes import Changes
 from histories.disks import FAILING, Disks
 from histories.figures import CONFIG, COPIED_TOPIC, CUT_MS, CUT_READY_MS, DISK_FAULTS, PHASES, POWER_TOPIC
 from histories.filtering import Filtering
@@ -25,7 +26,7 @@ def _made() -> Healthy:
     return Healthy()
 
 
-class Healthy(Halves, Waiting, Disks, Slaves, Wire, Filtering):
+class Healthy(Halves, Waiting, Disks, Slaves, Wire, Filtering, Changes):
     """A healthy run in which every guarantee finds its evidence.
 
     broker-a is killed and restarted, broker-s and broker-p lose their power (only broker-p, ASYNC_FLUSH, loses
@@ -67,6 +68,7 @@ class Healthy(Halves, Waiting, Disks, Slaves, Wire, Filtering):
         flow.suspending(self)
         self.probing()
         self.asking()
+        self.changing()
         self.final_reading()
         self.read_back()
         self.surveys()

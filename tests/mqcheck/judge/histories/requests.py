@@ -44,7 +44,8 @@ class Requests(Messages):
                 for broker in ("broker-a", "broker-b"):
                     reaches = self.listed(nameserver, broker, at)
                     hole = (nameserver, broker) == ("nameserver-2", "broker-b") and HOLE_MS - 10 <= at <= HOLE_HEALED_MS
-                    if reaches is None or hole or KILLED_MS <= at <= READY_MS:
+                    down = broker == "broker-a" and KILLED_MS <= at <= READY_MS
+                    if reaches is None or hole or down:
                         continue
                     self.span(
                         "registrations",
@@ -80,7 +81,7 @@ class Requests(Messages):
                 "routes",
                 at,
                 at + 2,
-                {"code": 0, "listed": True, "broker": broker, "broker_id": 0},
+                {"code": 0, "listed": True, "broker": broker, "broker_id": 0, "strict": True},
                 nameserver=nameserver,
                 topic=TOPIC,
             )
