@@ -2,8 +2,8 @@
 
 The only module that imports both packages: a simulated node is no process. Disks are in memory, clocks virtual, and
 each node stands behind a gate that can hold it still (a pause) or end it without a goodbye (a kill). What cannot be
-done here is not among the capabilities: syncs run inline and so cannot be slow, clocks cannot be set apart, no link
-leads to an HA port.
+done here is not among the capabilities: syncs and writes run inline and so cannot be slow, clocks cannot be set apart,
+no link leads to an HA port.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class SimTarget:
     """Brings up deployments of the reference inside the running simulated loop."""
 
     name = "sim"
-    capabilities = CAPABILITIES - {"slow-fsync", "clock", "replication"}
+    capabilities = CAPABILITIES - {"slow-fsync", "slow-write", "clock", "replication"}
     lacking: Mapping[str, str] = MappingProxyType({})
     at_once: int | None = None
 

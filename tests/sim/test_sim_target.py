@@ -100,4 +100,4 @@ def test_failing_syncs_are_counted_and_slow_ones_refused(play: Any) -> None:
     assert judged.plan["harness_error"] is None
     (fault,) = judged.rows("faults")
     assert fault["confirmed"]
-    assert {"slow-fsync", "clock"}.isdisjoint(SimTarget.capabilities)
+    assert {"slow-fsync", "slow-write", "clock"}.isdisjoint(SimTarget.capabilities)

@@ -78,7 +78,7 @@ def test_faults_of_the_log_and_their_counts(mount: Mount) -> None:
     write(path, b"y", sync=True)
     assert time.monotonic() - began >= 0.12
     counts = disk.ask(do="disk", fsync_delay_ms=0, fsync_error=False, disk_full=False)
-    assert counts == {"ok": True, "delayed_fsyncs": 1, "failed_fsyncs": 1, "refused_writes": 1}
+    assert {"ok": True, "delayed_fsyncs": 1, "failed_fsyncs": 1, "refused_writes": 1}.items() <= counts.items()
 
 
 def test_a_full_disk_loses_mapped_pages_and_a_later_fsync_succeeds(mount: Mount) -> None:

@@ -66,7 +66,8 @@ def test_a_disk_lives_loses_its_power_and_lives_again(tmp_path: Path, guard: Gua
         await disk.mount()
         assert (disk.point / "commitlog" / "0").read_bytes() == b"synced"
         # What the fault did before the cut is told by the disk that was mounted after it.
-        assert await disk.set() == {"delayed_fsyncs": 0, "failed_fsyncs": 1, "refused_writes": 0}
+        counts = await disk.set()
+        assert {name: count for name, count in counts.items() if count} == {"failed_fsyncs": 1}
         assert (await disk.set())["failed_fsyncs"] == 0
         await disk.close()
         await disk.close()

@@ -121,6 +121,8 @@ def test_its_brokers_take_the_deployments_names_in_order_and_can_only_be_talked_
                 node.pause,
                 node.resume,
                 node.set_disk,
+                node.lose_queues,
+                partial(node.spoil_tail, rng, "flip"),
                 partial(node.set_clock, 1),
             ):
                 with pytest.raises(FaultError, match="somebody else's"):

@@ -59,6 +59,13 @@ def test_a_process_that_records_nothing_takes_no_disk_faults_and_a_bad_end_is_to
         for deed in (node.power_cut(random.Random(1), torn=True), node.set_disk(fsync_error=True)):
             with pytest.raises(FaultError, match="broker-a cannot be"):
                 await deed
+        for deed in (node.spoil_tail(random.Random(1), "flip"), node.lose_queues()):
+            with pytest.raises(FaultError, match="it is not known"):
+                await deed
+        cast("Any", node)._log_folder, cast("Any", node)._derived = "commitlog", ("snapshot",)
+        for deed in (node.spoil_tail(random.Random(1), "flip"), node.lose_queues()):
+            with pytest.raises(FaultError, match="broker-a runs"):
+                await deed
         with pytest.raises(FaultError, match="the clock of broker-a is everybody's"):
             await node.set_clock(1)
         with pytest.raises(NodeError, match="ended a clean stop with status -15"):
