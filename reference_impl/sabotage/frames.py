@@ -30,8 +30,8 @@ NEEDED: Final = {
 }
 """A field that each of these requests must have."""
 KNOWN_FIELDS: Final = {
-    int(RequestCode.GET_MAX_OFFSET): {"topic", "queueId"},
-    int(RequestCode.GET_MIN_OFFSET): {"topic", "queueId"},
+    int(RequestCode.GET_MAX_OFFSET): {"topic", "queueId", "bname"},
+    int(RequestCode.GET_MIN_OFFSET): {"topic", "queueId", "bname"},
 }
 """What ``refuse-unknown-fields`` knows."""
 
