@@ -44,7 +44,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         (["check", "/nowhere"], "holds no history"),
         (["matrix"], "name targets to run, or finished runs with --from DIR"),
         (["matrix", "--from", "/nowhere"], "holds no report.json"),
-        (["selftest", "--select", "ack-before-snyc"], "names no planted bug, oddity or guarantee; there are ack-"),
+        (["selftest", "--select", "ack-before-snyc"], "names no planted bug, oddity or guarantee; there are "),
     ],
 )
 def test_misuse_is_told_and_has_status_4(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

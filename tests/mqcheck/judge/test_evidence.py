@@ -76,7 +76,7 @@ def test_several_messages_and_operations_each_keep_their_own_life(builder: Modul
     told = [[line.split(" ms ")[1] for line in row["life"]] for row in kept]
     sent = {message: [f"sends: kit sync to T [op {message - 6}]"] for message in (7, 8, 9)}
     shown = "replies: process=kit returned=5000310000000 outcome=ok probe=p node=broker-a oneway=False"
-    reply = [[f"{shown} answers={number} [op {op}]"] for number, op in enumerate(ops)]
+    reply = [[f"{shown} answers={number} strays=0 [op {op}]"] for number, op in enumerate(ops)]
     assert told == [sent[9], reply[1], sent[7], sent[7], reply[0], []]
 
 

@@ -114,7 +114,7 @@ def delayed_due_later(history: History) -> None:
 
 
 def delayed_all_due_later(history: History) -> None:
-    for row in history.find("config", key="delay_level_1_ms"):
+    for row in history.find("config", lambda row: str(row.get("key")).startswith("delay_level_")):
         row.set(setting="60000")
 
 

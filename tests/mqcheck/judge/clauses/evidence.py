@@ -54,7 +54,7 @@ for guarantee in (*COMMITTED, "con-group-indep"):
 for guarantee in AT_THE_END:
     undecided(guarantee, "nothing but lost offsets", all_members(from_where="last"), *troubled("kill"))
 for guarantee in ("con-no-skip", "con-restart-resume", "con-dup-cause"):
-    undecided(guarantee, "nothing but broadcasting", all_members(mode="broadcasting"))
+    undecided(guarantee, "nothing but broadcasting", change("subscriptions", to={"mode": "broadcasting"}))
 for guarantee in ("con-retry-delay", "dly-not-early"):
     undecided(guarantee, "nothing but clocks that jump", *troubled("clock"))
     undecided(guarantee, "no delay that anybody knows", remove("config", rows=lambda row: "delay_" in row.get("key")))
@@ -82,7 +82,7 @@ undecided("prd-no-false-ok", "modes without an answer", change("sends", to={"mod
 undecided("ord-queue-lock", "a broker that dies", *troubled("kill"))
 undecided("dur-ack-kill", "gone by age", change("readings", broker="broker-a", to={"min_offset": 999}))
 undecided("dur-notok-stored", "gone by age", change("readings", to={"min_offset": 999}))
-undecided("dur-reject-absent", "nobody looked", change("readings", topic="K", to={"complete": False}))
+undecided("dur-reject-absent", "nobody looked", change("readings", to={"complete": False}))
 undecided("sto-fifo-queue", "all under way at once", change("sends", to={"until": 60_000}))
 undecided("sto-recover-no-ghost", "nothing read", remove("final_log"))
 for guarantee, node in (("dur-ack-fsync-error", "broker-e"), ("dur-ack-disk-full", "broker-f")):

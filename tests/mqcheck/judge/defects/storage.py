@@ -163,11 +163,10 @@ def _(history: History) -> dict[str, Any]:
 
 
 @excuse("dur-reject-absent")
-def _(history: History) -> str:
+def _(history: History) -> None:
     refused = history.find("attempts", outcome="refused")[0]
     refused.set(code=1)
     history.record(refused.get("message"), ("K", "broker-b", 0), 6, 0)
-    return INCONCLUSIVE
 
 
 @plant("sto-offset-dense")
