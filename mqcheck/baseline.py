@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from mqcheck.errors import HistoryError
+from mqcheck.errors import HistoryError, SpecsError
 from mqcheck.judge.verdicts import HELD, VIOLATED
 from mqcheck.known import KnownViolation, read_file
 from mqcheck.report.summary import FORMAT
@@ -29,7 +29,7 @@ def make(run_folder: Path, out: Path, specs: Specs) -> str:
     Called by ``mqcheck baseline``.
     """
     report = _report(run_folder)
-    earlier = {(entry.guarantee, entry.scenario): entry for entry in read_file(out, specs)} if out.exists() else {}
+    earlier = _earlier(out, specs) if out.exists() else {}
     decided = {
         (each["guarantee"], each["scenario"]): each
         for each in report["verdicts"]
@@ -47,6 +47,19 @@ def make(run_folder: Path, out: Path, specs: Specs) -> str:
     return f"{len(broken) + len(kept)} violations ({new} new, {gone} gone)"
 
 
+def _earlier(out: Path, specs: Specs) -> dict[Pair, KnownViolation]:
+    """The file's entries, each of one pair: of several scenarios a run may decide only some."""
+    found = {}
+    for entry in read_file(out, specs):
+        if set(entry.scenario) & set("*?["):
+            raise SpecsError(
+                f"{out}: {entry.guarantee} is known in scenario = {entry.scenario!r}: a baseline that is to be renewed "
+                "names one scenario in each entry; write one for each, or give the file with --mqcheck-known instead"
+            )
+        found[entry.guarantee, entry.scenario] = entry
+    return found
+
+
 def _report(run_folder: Path) -> dict[str, Any]:
     path = run_folder / "report.json"
     try:
@@ -61,7 +74,8 @@ def _report(run_folder: Path) -> dict[str, Any]:
 def _heading(run: Mapping[str, Any]) -> str:
     return (
         f"# Violations of {run['target']} {run['target_version']} that were there when this file was made, from run "
-        f"{run['id']}.\n# `mqcheck baseline DIR --out` this file renews it after another run.\n"
+        f"{run['id']}.\n# `mqcheck baseline DIR --out` this file renews it after another run: `what` and `see` stay as "
+        "you write them,\n# comments do not.\n"
     )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from mqcheck.errors import LinkError
@@ -59,7 +60,18 @@ class FrameCounts:
     acted: int = 0
     """Frames it did something to."""
     released: int = 0
-    """Held frames that were handed on when it was healed: those whose connection was still there."""
+    """Held and late frames that were handed on when it was healed: those whose connection was still there."""
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """A frame that is held, or late."""
+
+    line: FrameLine
+    hand_on: HandOn
+    frame: bytes
+    timer: Any = None
+    """Hands it on in time; None: it waits until the rule is healed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +81,14 @@ class _InForce:
     pattern: str
     rule: FrameRule
     counts: FrameCounts = field(default_factory=FrameCounts)
-    held: list[tuple[FrameLine, HandOn, bytes]] = field(default_factory=list)
-    held_bytes: int = 0
+    kept: list[_Kept] = field(default_factory=list)
+    """In the order they came."""
+
+    def late(self, kept: _Kept) -> None:
+        """Its time has come."""
+        self.kept.remove(kept)
+        if not kept.line.closed:
+            kept.hand_on(kept.frame)
 
     def takes(self, side: FrameSide, code: int | None, size: int) -> bool:
         """Whether this frame is one that something is done to."""
@@ -80,18 +98,20 @@ class _InForce:
         counts.seen += 1
         if counts.seen % rule.every or (rule.times is not None and counts.acted >= rule.times):
             return False
-        if rule.verb in ("delay", "hold") and self.held_bytes + size > HELD_BYTES_MAX:
+        if rule.verb in ("delay", "hold") and sum(len(each.frame) for each in self.kept) + size > HELD_BYTES_MAX:
             return False
         counts.acted += 1
         return True
 
     def release(self) -> None:
-        """Hand on what is held, in the order it came, where the connection is still there."""
-        held, self.held = self.held, []
-        for line, hand_on, frame in held:
-            if not line.closed:
+        """Hand on what is held or still late, in the order it came, where the connection is still there."""
+        kept, self.kept = self.kept, []
+        for each in kept:
+            if each.timer is not None:
+                each.timer.cancel()
+            if not each.line.closed:
                 self.counts.released += 1
-                hand_on(frame)
+                each.hand_on(each.frame)
 
 
 class FrameRules:
@@ -171,18 +191,11 @@ class FrameLine:
         if verb == "duplicate":
             hand_on(frame)
             hand_on(frame)
-        elif verb == "hold":
-            active.held.append((self, hand_on, frame))
-            active.held_bytes += len(frame)
-        elif verb == "delay":
-            active.held_bytes += len(frame)
-
-            def late() -> None:
-                active.held_bytes -= len(frame)
-                if not self.closed:
-                    hand_on(frame)
-
-            self._call_later(active.rule.delay_ms / 1000, late)
+        elif verb in ("hold", "delay"):
+            kept = _Kept(self, hand_on, frame)
+            active.kept.append(kept)
+            if verb == "delay":
+                kept.timer = self._call_later(active.rule.delay_ms / 1000, partial(active.late, kept))
 
     def _code(self, way: Way, command: Command) -> int | None:
         """The request's code: the frame's own, or that of the request it answers, None where that is not known."""

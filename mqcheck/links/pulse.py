@@ -84,6 +84,8 @@ class Pulses:
         self._clock = clock
         self._recorders: list[Recorder] = []
         self._task: asyncio.Task[None] | None = None
+        self._echoes: dict[int, _Echo] = {}
+        """Of the lanes, by number."""
 
     def tell(self, recorder: Recorder) -> None:
         """Stalls of lanes are written here too, until `leave`. Called by the network, once per scenario."""
@@ -93,6 +95,8 @@ class Pulses:
 
     async def leave(self, recorder: Recorder) -> None:
         """No more of that; the last one to leave takes the echoes away."""
+        for echo in self._echoes.values():
+            echo.settle()
         if recorder in self._recorders:
             self._recorders.remove(recorder)
         if self._recorders or self._task is None:
@@ -107,7 +111,7 @@ class Pulses:
         times = LateTimes(self._clock.monotonic_ns())
         answering = await loop.create_server(_Answering, ports.HOST, 0)
         upstream = "{}:{}".format(*answering.sockets[0].getsockname())
-        echoes: dict[int, _Echo] = {}
+        echoes = self._echoes = {}
         laid: list[tuple[ToxiproxyServer, str]] = []
         try:
             while True:
@@ -179,14 +183,19 @@ class _Echo(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
-        sent, self._sent = self._sent, None
-        if sent is not None:
-            for began, ended in self._times.echo(sent, self._clock.monotonic_ns()):
-                self._late(self._part, began, ended)
+        self.settle()
+        self._sent = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
         self.lost = True
+        self.settle()
+
+    def settle(self) -> None:
+        """Tell of an echo that has been under way for too long, until now."""
+        if self._sent is not None:
+            for began, ended in self._times.echo(self._sent, self._clock.monotonic_ns()):
+                self._late(self._part, began, ended)
 
     def ask(self) -> None:
         """Send a byte, unless one is still under way."""

@@ -108,3 +108,12 @@ def test_new_known_and_fixed_are_told_apart_everywhere(sandbox: Any) -> None:
     done = sandbox.pytest("--mqcheck", "--mqcheck-baseline", "b.toml")
     assert done.returncode == exits.HELD, done.stdout
     assert "0 new, 1 known, 0 fixed" in done.stdout
+
+
+def test_an_entry_for_several_scenarios_cannot_be_renewed(tmp_path: Path) -> None:
+    out = tmp_path / "x.toml"
+    out.write_text(OTHER.replace('"kill"', '"broker-*"'), encoding="utf-8")
+    before = out.read_text(encoding="utf-8")
+    with pytest.raises(SpecsError, match=r"scenario = 'broker-\*': a baseline .* names one scenario in each entry"):
+        make(run_of(tmp_path, dur_ack_kill="held"), out, load_specs())
+    assert out.read_text(encoding="utf-8") == before

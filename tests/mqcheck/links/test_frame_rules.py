@@ -22,8 +22,19 @@ class Timers:
     def __init__(self) -> None:
         self.due: list[tuple[float, Callable[[], Any]]] = []
 
-    def call_later(self, seconds: float, call: Callable[[], Any]) -> None:
+    def call_later(self, seconds: float, call: Callable[[], Any]) -> Timer:
         self.due.append((seconds, call))
+        return Timer(self, (seconds, call))
+
+
+class Timer:
+    """What an event loop gives for a call to come."""
+
+    def __init__(self, timers: Timers, call: tuple[float, Callable[[], Any]]) -> None:
+        self.timers, self.call = timers, call
+
+    def cancel(self) -> None:
+        self.timers.due.remove(self.call)
 
 
 class Between:
@@ -117,10 +128,28 @@ def test_a_late_frame_is_overtaken_and_comes_only_while_its_connection_lives() -
     gone.line.close()
     assert between.down == [b"a1", b"a3"]
     assert [seconds for seconds, _ in timers.due] == [0.25, 0.25]
-    for _, call in timers.due:
+    for _, call in list(timers.due):
         call()
     assert between.down == [b"a1", b"a3", b"a2"]
     assert gone.down == [b"a1"]
+
+
+@pytest.mark.parametrize("everything", [False, True])
+def test_what_is_late_comes_with_the_heal_and_not_again(everything: bool) -> None:
+    rules, timers = FrameRules(), Timers()
+    late = rule("delay", delay_ms=5_000)
+    rules.begin(LINK, late)
+    between = Between(rules, timers)
+    for opaque in (1, 2):
+        between.ask(opaque)
+        between.answer(opaque)
+    assert between.down == []
+    if everything:
+        rules.heal_all()
+    else:
+        assert rules.heal(LINK, late) == FrameCounts(seen=2, acted=2, released=2)
+    assert between.down == [b"a1", b"a2"]
+    assert timers.due == []
 
 
 @pytest.mark.parametrize("everything", [False, True])

@@ -114,6 +114,36 @@ def test_a_lane_that_stood_still_is_told(recorder: Recorder) -> None:
 
 
 @pytest.mark.e2e
+@pytest.mark.parametrize("how", ["the end of the scenario", "the end of the lane"])
+def test_a_lane_that_never_comes_back_is_told(recorder: Recorder, how: str) -> None:
+    server = ToxiproxyServer.start()
+
+    async def run() -> None:
+        pulses = Pulses(server, RealClock())
+        pulses.tell(recorder)
+        await until(lambda: beating(server))
+        await asyncio.sleep(2 * PERIOD_MS / 1000)
+        os.kill(server.pid, signal.SIGSTOP)
+        await asyncio.sleep(6 * PERIOD_MS / 1000)
+        if how == "the end of the lane":
+            os.kill(server.pid, signal.SIGKILL)
+            await until(lambda: [row for row in stalls(recorder) if row["part"] == "toxiproxy 1"])
+        else:
+            leaving = asyncio.create_task(pulses.leave(recorder))
+            await until(lambda: [row for row in stalls(recorder) if row["part"] == "toxiproxy 1"])
+            os.kill(server.pid, signal.SIGCONT)
+            await leaving
+        await pulses.leave(recorder)
+
+    try:
+        asyncio.run(run())
+    finally:
+        server.stop()
+    longest = max(row["ended"] - row["began"] for row in stalls(recorder))
+    assert longest >= 3 * PERIOD_MS * MS
+
+
+@pytest.mark.e2e
 def test_a_loop_that_stood_still_is_not(recorder: Recorder) -> None:
     server = ToxiproxyServer.start()
 
