@@ -20,16 +20,20 @@ SUBJECTS: Final = ("broker", "nameserver", "client")
 LEVELS: Final = ("MUST", "SHOULD", "MAY", "NOT-PROMISED")
 AREAS: Final = (
     "storage",
+    "disks",
+    "reading",
     "replication",
     "routing",
+    "nameserver",
     "consumption",
-    "reading",
+    "groups",
     "filtering",
     "order",
     "delay",
-    "transaction",
-    "protocol",
+    "transactions",
     "flow",
+    "protocol",
+    "administration",
 )
 """File names of the project's own guarantees, in the report's order."""
 
