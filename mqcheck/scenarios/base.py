@@ -12,7 +12,7 @@ import dataclasses
 import importlib
 import pkgutil
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
@@ -223,6 +223,21 @@ class World:
         await self._create(admin, name, set(masters), queues)
         for nameserver in self.cluster.nameservers():
             await self._wait_listed(admin, nameserver.name, name, set(masters))
+        return name
+
+    async def idle_group(self, name: str, nodes: Sequence[str]) -> str:
+        """Create a group without members on these nodes; its whole name. A broker need not make one that asks.
+
+        Raises HarnessError when they do not say that they have it.
+        """
+        name = owned(self.cluster.prefix, name)
+        admin = await self.admin()
+
+        async def created() -> bool:
+            codes = await admin.create_group(name, nodes)
+            return all(code == 0 for code in codes.values())
+
+        await self.wait_until(created, self.profile.ready_ms, f"{nodes} to create the group {name}")
         return name
 
     async def _create(self, admin: Admin, topic: str, waiting: set[str], queues: int) -> None:

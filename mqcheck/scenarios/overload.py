@@ -34,7 +34,7 @@ SCENARIOS: Final = (
         name="overload",
         summary="Catches brokers that store what they refuse for want of time.",
         needs=frozenset({"slow-write"}),
-        aims=("flw-busy", "dur-reject-absent", "sto-offset-dense"),
+        aims=("dur-reject-absent", "sto-offset-dense"),
         run=_overload,
         seconds=5,
     ),

@@ -39,6 +39,7 @@ async def _run(world: World) -> None:
     quiet = await world.topic("silence", queues=2)
     await traffic.group("desk", topic, members=1)
     admin = await world.admin()
+    await world.idle_group("probe", ["broker-a"])
     offset = {"topic": topic, "queueId": "0"}
     requests = {
         "max-offset": (int(RequestCode.GET_MAX_OFFSET), offset),

@@ -71,7 +71,7 @@ async def _pulls(admin: Admin, topic: str, void: str) -> list[int]:
     """Pulls inside the queue, at its end and outside of it; the store times of the first message of each."""
     times = []
     for position in range(0, KNOWN, 3):
-        for most in (1, 7, 0 if position % 2 else 32):
+        for most in (1, 5, 7, 12, 0 if position % 2 else 32):
             answer = await admin.pull_once(NODE, topic, 0, position, group="readers", max_num=most)
             times += [record.store_time_ms for record in answer.records[:1] if most == 1]
         await admin.max_offset(NODE, topic, 0)
@@ -108,6 +108,7 @@ async def _run(world: World) -> None:
     void = await world.topic("void", queues=1)
     desk = await traffic.group("desk", shelf)
     admin = await world.admin()
+    await world.idle_group("readers", [NODE])
     async with world.phase("load"):
         async with asyncio.TaskGroup() as together:
             filled = together.create_task(_fill(world, shelf))

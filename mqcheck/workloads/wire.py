@@ -8,14 +8,16 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from mqcheck.rocketmq.codes import FRAME_BYTES_MAX, RequestCode
 from mqcheck.rocketmq.conversation import Question
 from mqcheck.rocketmq.models import Encoding
+from mqcheck.rocketmq.names import owned
 
 NOWHERE: Final = "wire-nowhere"
-"""A topic, a group and a key that nobody has."""
+"""A topic, a group and a key that nobody has; with the prefix of the run, where others use the cluster too."""
 
 FAR: Final = 1 << 40
 """An offset beyond every log."""
@@ -32,12 +34,33 @@ _BINARY_FIELDS_AT: Final = 13 + 4
 """Where a binary header without remark has its fields' length."""
 
 
-def sending(topic: str, queue: int = 0) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a broker has, and a name that it has not; whole names, all of this run."""
+
+    prefix: str
+    topic: str
+    queues: int
+    group: str
+    """A group whose configuration the broker has: an unknown one is a reason of its own to refuse."""
+
+    @property
+    def nowhere(self) -> str:
+        """A topic, a group and a key that are not there."""
+        return owned(self.prefix, NOWHERE)
+
+    @property
+    def producers(self) -> str:
+        """The group of those who send."""
+        return owned(self.prefix, "wire-producers")
+
+
+def sending(known: Known, topic: str, queue: int = 0) -> dict[str, str]:
     """Header of a SEND_MESSAGE_V2; the default topic is one that does not exist either."""
     return {
-        "a": "wire-producers",
+        "a": known.producers,
         "b": topic,
-        "c": NOWHERE,
+        "c": known.nowhere,
         "d": "4",
         "e": str(queue),
         "f": "0",
@@ -50,12 +73,12 @@ def sending(topic: str, queue: int = 0) -> dict[str, str]:
     }
 
 
-def pulling(topic: str, queue: int = 0) -> dict[str, str]:
+def pulling(known: Known) -> dict[str, str]:
     """Header of a PULL_MESSAGE that is not held and brings its subscription along."""
     return {
-        "consumerGroup": "wire-pullers",
-        "topic": topic,
-        "queueId": str(queue),
+        "consumerGroup": known.group,
+        "topic": known.topic,
+        "queueId": "0",
         "queueOffset": "0",
         "maxMsgNums": "1",
         "sysFlag": "4",
@@ -67,14 +90,15 @@ def pulling(topic: str, queue: int = 0) -> dict[str, str]:
     }
 
 
-def broker_refusals(topic: str, queues: int, encoding: Encoding) -> tuple[Question, ...]:
-    """Questions about what is not there, to a broker that has ``topic``."""
-    now = {"topic": NOWHERE, "queueId": "0"}
-    group = {"consumerGroup": NOWHERE}
-    key = {"topic": topic, "key": NOWHERE, "maxNum": "4", "beginTimestamp": "0", "endTimestamp": str(FAR * 4)}
-    back = {"offset": str(FAR), "group": "wire-pullers", "delayLevel": "0", "originTopic": topic, "originMsgId": "none"}
+def broker_refusals(known: Known, encoding: Encoding) -> tuple[Question, ...]:
+    """Questions about what is not there, to a broker that has what is known."""
+    topic, nowhere = known.topic, known.nowhere
+    now = {"topic": nowhere, "queueId": "0"}
+    group = {"consumerGroup": nowhere}
+    key = {"topic": topic, "key": nowhere, "maxNum": "4", "beginTimestamp": "0", "endTimestamp": str(FAR * 4)}
+    back = {"offset": str(FAR), "group": known.group, "delayLevel": "0", "originTopic": topic, "originMsgId": "none"}
     half = {
-        "producerGroup": "wire-producers",
+        "producerGroup": known.producers,
         "tranStateTableOffset": "0",
         "commitLogOffset": str(FAR),
         "commitOrRollback": "8",
@@ -82,20 +106,17 @@ def broker_refusals(topic: str, queues: int, encoding: Encoding) -> tuple[Questi
         "msgId": "none",
     }
     asked: tuple[tuple[str, int, Mapping[str, str]], ...] = (
-        ("send: no such topic", 310, sending(NOWHERE)),
-        ("send: no such queue", 310, sending(topic, queues)),
-        ("send: bad topic name", 310, sending("wire nowhere!")),
-        ("send: system topic", 310, sending(SYSTEM_TOPIC)),
-        ("pull: no such topic", 11, pulling(NOWHERE)),
-        ("pull: no such queue", 11, pulling(topic, queues)),
+        ("send: no such topic", 310, sending(known, nowhere)),
+        ("send: no such queue", 310, sending(known, topic, known.queues)),
+        ("send: system topic", 310, sending(known, SYSTEM_TOPIC)),
         ("committed offset: none", 14, {**group, "topic": topic, "queueId": "0"}),
         ("bounds: no such topic", 30, now),
         ("bounds: no such topic", 31, now),
         ("bounds: no such topic", 29, {**now, "timestamp": "0"}),
         ("members: no such group", 38, group),
         ("consumer connections: no such group", 203, group),
-        ("producer connections: no such group", 204, {"producerGroup": NOWHERE}),
-        ("topic statistics: no such topic", 202, {"topic": NOWHERE}),
+        ("producer connections: no such group", 204, {"producerGroup": nowhere}),
+        ("topic statistics: no such topic", 202, {"topic": nowhere}),
         ("view: no such message", 33, {"offset": str(FAR)}),
         ("query: no such key", 12, key),
         ("send back: no such message", 36, back),
@@ -104,15 +125,15 @@ def broker_refusals(topic: str, queues: int, encoding: Encoding) -> tuple[Questi
     return tuple(Question(probe, code, fields, BODY, encoding=encoding) for probe, code, fields in asked)
 
 
-def heartbeat(client: str, encoding: Encoding) -> Question:
+def heartbeat(known: Known, client: str, encoding: Encoding) -> Question:
     """A producer's heartbeat."""
-    body = {"clientID": client, "producerDataSet": [{"groupName": "wire-producers"}], "consumerDataSet": []}
+    body = {"clientID": client, "producerDataSet": [{"groupName": known.producers}], "consumerDataSet": []}
     return Question("heartbeat", int(RequestCode.HEART_BEAT), body=json.dumps(body).encode(), encoding=encoding)
 
 
-def incomplete(encoding: Encoding) -> tuple[Question, ...]:
+def incomplete(known: Known, encoding: Encoding) -> tuple[Question, ...]:
     """Requests to a broker without a field that they must have."""
-    send, pull = sending(NOWHERE), pulling(NOWHERE)
+    send, pull = sending(known, known.topic), pulling(known)
     return (
         Question("field missing", 310, {name: send[name] for name in send if name != "b"}, encoding=encoding),
         Question("field missing", 11, {name: pull[name] for name in pull if name != "topic"}, encoding=encoding),

@@ -6,7 +6,7 @@ the sockets at the same time, behind a write that the disk holds up. How long is
 loop found their bytes to when their turn comes. What still stands in the sockets is not counted, as in RocketMQ.
 
 What a client may rely on: what is refused so was not stored. What it may not: that a one-way request (the end of a
-transaction) is answered. Clauses: flw-busy, dur-reject-absent. Source: RocketMQ BrokerFastFailure.
+transaction) is answered. Clause: dur-reject-absent. Source: RocketMQ BrokerFastFailure.
 """
 
 from __future__ import annotations

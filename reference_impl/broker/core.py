@@ -100,7 +100,7 @@ class BrokerCore:
         return self._register(now_ms)
 
     def arrived(self, now_ms: int, count: int) -> None:
-        """So many requests follow whose bytes have been at hand since ``now_ms``. Clause: flw-busy."""
+        """So many requests follow whose bytes have been at hand since ``now_ms``. Clause: dur-reject-absent."""
         self.state.backlog = busy.Backlog(now_ms, count)
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:

@@ -108,7 +108,6 @@ def _planted(name: str, summary: str, guarantee: str, instead: Instead, role: st
 _OK: Final = int(ResponseCode.SUCCESS)
 _ERROR: Final = int(ResponseCode.SYSTEM_ERROR)
 _SENDS: Final = (int(RequestCode.SEND_MESSAGE_V2),)
-_PULLS: Final = (int(RequestCode.PULL_MESSAGE),)
 
 SABOTAGES: Final = (
     _planted(
@@ -124,28 +123,10 @@ SABOTAGES: Final = (
         Instead(_SENDS, "request queueId[", _OK),
     ),
     _planted(
-        "any-name-will-do",
-        "says SUCCESS to a send whose topic can never exist",
-        "prt-send-bad-name",
-        Instead(_SENDS, "The specified topic contains", _OK),
-    ),
-    _planted(
         "system-topics-open",
         "says SUCCESS to a send to a system topic",
         "prt-send-system-topic",
         Instead(_SENDS, "Sending message to topic", _OK),
-    ),
-    _planted(
-        "no-topic-is-empty",
-        "says PULL_NOT_FOUND to a pull of a topic that it does not have",
-        "prt-pull-no-topic",
-        Instead(_PULLS, "topic[", int(ResponseCode.PULL_NOT_FOUND)),
-    ),
-    _planted(
-        "no-queue-is-empty",
-        "says PULL_NOT_FOUND to a pull of a queue that does not exist",
-        "prt-pull-no-queue",
-        Instead(_PULLS, "queueId[", int(ResponseCode.PULL_NOT_FOUND)),
     ),
     _planted(
         "empty-member-list",

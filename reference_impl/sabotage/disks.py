@@ -68,7 +68,7 @@ class RemoveEarly(PassingCore):
 
 
 class StoreBusy(PassingCore):
-    """Stores what it refuses because it was too late for it; flw-busy must catch it."""
+    """Stores what it refuses because it was too late for it; dur-reject-absent must catch it."""
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Take the message after all, and keep the refusal as the answer."""
@@ -119,7 +119,7 @@ SABOTAGES: Final = (
     Sabotage(
         "store-busy",
         "stores what it refuses as busy",
-        "flw-busy",
+        "dur-reject-absent",
         wrap_core=around_core(StoreBusy),
     ),
     Sabotage(

@@ -14,9 +14,9 @@ from reference_impl.commands import SEND_V1_TO_V2, RequestCode, ResponseCode
 from reference_impl.delivery.topics import topic_complaint
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
-from reference_impl.message import Host, Message, decode_properties, encode_properties
+from reference_impl.message import Host, Message, decode_properties, decode_record, encode_properties
 from reference_impl.sabotage.base import Passing, PassingCore, Sabotage, around_core, around_store, of_user
-from reference_impl.sabotage.pulling import changed
+from reference_impl.sabotage.pulling import changed, records_of
 from reference_impl.sabotage.storage import LONG_PROPERTY_CHARS_MIN, PROPERTIES_OF
 from reference_impl.server import Core
 from reference_impl.store import Appended, Store
@@ -29,6 +29,8 @@ PAST_MS: Final = 5_000
 """How far in the past ``store-in-the-past`` puts a message."""
 LATER: Final = 2
 """How many messages too late ``search-too-late`` begins."""
+INDEXED_MS: Final = 10_000
+"""How old a message is before ``index-late`` finds it by its keys."""
 OFFSET_HEX: Final = 16
 """Hex digits of a message id that are its place in the log."""
 TAKEN_BYTES_MAX: Final = 15 * 1024 * 1024
@@ -87,17 +89,25 @@ class SearchTooLate(PassingCore):
         return effects
 
 
-class ForgetKeys(PassingCore):
-    """Finds no message by a key; sto-query-key must catch it."""
+class IndexLate(PassingCore):
+    """Finds a message by its keys only ten seconds after it was stored; sto-query-key must catch it."""
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
-        """Nothing found."""
+        """Nothing young."""
         effects = super().request(now_ms, conn, peer, command)
         if command.code != RequestCode.QUERY_MESSAGE:
             return effects
         for reply in replies_to(effects, command):
-            nothing = replace(reply.command, code=int(ResponseCode.QUERY_NOT_FOUND), body=b"")
-            effects = answered(effects, reply, nothing)
+            old = b"".join(
+                record
+                for record in records_of(reply.command.body)
+                if decode_record(record).store_time_ms + INDEXED_MS <= now_ms
+            )
+            if not old:
+                reply_code = int(ResponseCode.QUERY_NOT_FOUND)
+                effects = answered(effects, reply, replace(reply.command, code=reply_code, body=b""))
+            else:
+                effects = answered(effects, reply, replace(reply.command, body=old))
         return effects
 
 
@@ -203,10 +213,10 @@ SABOTAGES: Final = (
         wrap_core=around_core(SearchTooLate),
     ),
     Sabotage(
-        "forget-keys",
-        "finds no message by a key",
+        "index-late",
+        "finds a message by its keys only ten seconds after it was stored",
         "sto-query-key",
-        wrap_core=around_core(ForgetKeys),
+        wrap_core=around_core(IndexLate),
     ),
     Sabotage(
         "view-the-next",

@@ -32,10 +32,7 @@ END = {"producerGroup": "P", "tranStateTableOffset": "0", "commitLogOffset": FAR
 ASKED: Final[dict[str, tuple[int, dict[str, str], bytes, int, int]]] = {
     "no-topic-is-error": (310, {"b": "none", "c": "none"}, b"", 17, 1),
     "any-queue-will-do": (310, {"e": "99"}, b"", 1, 0),
-    "any-name-will-do": (310, {"b": "no way!"}, b"", 1, 0),
     "system-topics-open": (310, {"b": "SCHEDULE_TOPIC_XXXX"}, b"", 16, 0),
-    "no-topic-is-empty": (11, {**PULL, "topic": "none"}, b"", 17, 19),
-    "no-queue-is-empty": (11, {**PULL, "topic": "T", "queueId": "99"}, b"", 1, 19),
     "empty-member-list": (38, {"consumerGroup": "none"}, b"", 1, 0),
     "view-nothing": (33, {"offset": FAR}, b"", 1, 0),
     "query-finds-nothing": (

@@ -44,12 +44,16 @@ def test_search_too_late(bench: type[Bench], bug: bool) -> None:
     assert found.fields["offset"] == str(LATER if bug else 0)
 
 
-def test_forget_keys(bench: type[Bench], bug: bool) -> None:
-    b = started(bench, "forget-keys", bug)
+def test_index_late(bench: type[Bench], split: Any, bug: bool) -> None:
+    b = started(bench, "index-late", bug)
     b.send("T", i="KEYS\x01k")
     asked = {"topic": "T", "key": "k", "maxNum": 9, "beginTimestamp": 0, "endTimestamp": 2**62}
     found = b.ask(12, asked)
     assert (found.code, bool(found.body)) == ((22, False) if bug else (0, True))
+    b.now_ms += 10_000
+    b.send("T", i="KEYS\x01k")
+    found = b.ask(12, asked)
+    assert (found.code, len(split(found.body))) == (0, 1 if bug else 2)
 
 
 def test_view_the_next(bench: type[Bench], split: Any, bug: bool) -> None:

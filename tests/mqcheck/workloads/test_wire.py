@@ -9,6 +9,8 @@ from mqcheck.rocketmq.conversation import Question
 from mqcheck.rocketmq.frame import FrameReader, decode
 from mqcheck.workloads.wire import (
     ENCODINGS,
+    SYSTEM_TOPIC,
+    Known,
     bad_frames,
     broken_heartbeat,
     broker_refusals,
@@ -17,13 +19,24 @@ from mqcheck.workloads.wire import (
     with_unknown_keys,
 )
 
+KNOWN = Known("run-7-", "run-7-T", 2, "run-7-G")
+
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_every_question_is_a_frame(encoding: str) -> None:
-    questions = (*broker_refusals("T", 2, encoding), *incomplete(encoding), heartbeat("c", encoding))
+    questions = (*broker_refusals(KNOWN, encoding), *incomplete(KNOWN, encoding), heartbeat(KNOWN, "c", encoding))
     for question in (*questions, broken_heartbeat(encoding)):
         command = decode(question.frame(7)[4:])
         assert (command.code, command.fields, command.body) == (question.code, question.fields, question.body)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_every_name_is_of_the_run(encoding: str) -> None:
+    named = {"a", "b", "c", "topic", "originTopic", "consumerGroup", "producerGroup", "group", "key"}
+    for question in (*broker_refusals(KNOWN, encoding), *incomplete(KNOWN, encoding)):
+        names = {question.fields[field] for field in named & set(question.fields)} - {SYSTEM_TOPIC}
+        assert all(name.startswith(KNOWN.prefix) for name in names), question.probe
+    assert KNOWN.producers.encode() in heartbeat(KNOWN, "c", encoding).body
 
 
 @pytest.mark.parametrize("name", bad_frames())

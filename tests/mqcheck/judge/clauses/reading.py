@@ -47,6 +47,12 @@ excused(
     fault("kill", 29_000, 29_100, node="broker-b"),
     change("nodes", node="broker-b", to={"how": "kill", "ending": 29_000}),
 )
+excused(
+    "sto-query-key",
+    "a crash before, at an unknown beginning",
+    change("nodes", node="broker-b", to={"how": "crash", "ending": None, "ended": 29_000}),
+)
+accused("sto-query-key", "a crash later", change("nodes", node="broker-b", to={"how": "crash", "ended": 40_000}))
 excused("sto-query-key", "stalls", stalled(2_000, 30_590))
 seen(
     "sto-view-id", "another message", change("found", rows=lambda row: row.get("queue_offset") == 3, to={"message": 1})

@@ -7,7 +7,7 @@ from typing import Any
 from defects import PLANTS
 from defects.base import History, a_message, cut_power
 
-from clauses.base import Step, accused, change, excused, innocent, remove, seen, undecided
+from clauses.base import Step, accused, change, excused, fault, innocent, remove, seen, undecided
 
 
 def of_message(table: str, broker: str, offset: int, topic: str = "T", **to: Any) -> Step:
@@ -25,6 +25,10 @@ def acked_and_there(history: History, broker: str) -> None:
 def reading(broker: str, topic: str, **to: Any) -> Step:
     """Columns of the readings of a queue are set."""
     return change("readings", broker=broker, topic=topic, queue=0, to=to)
+
+
+excused("dur-reject-absent", "a request that came twice", fault("frame-duplicate", 1, None, link="p->broker-b"))
+accused("dur-reject-absent", "one that came twice before", fault("frame-duplicate", 1, 2, link="p->broker-b"))
 
 
 def unseen(history: History) -> None:

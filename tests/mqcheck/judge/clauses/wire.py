@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from defects.base import History
-from defects.wire import another, first
+from defects.wire import end_beside, first
 
-from clauses.base import Step, accused, change, excused, fault, innocent, seen, stalled
+from clauses.base import Step, accused, change, excused, fault, innocent, seen, stalled, undecided
 
 
 def answer(probe: str, node: str = "broker-b", **to: Any) -> Step:
@@ -27,7 +27,13 @@ innocent("prt-offset-none", "nothing found", change("replies", probe="committed 
 seen("prt-offset-none", "a made-up offset", answer("committed offset: none", detail='{"offset":"7"}'))
 seen("prt-bounds-none", "a made-up bound", answer("bounds: no such topic", detail='{"offset":"10"}'))
 silence = {"answers": 0, "outcome": "none", "code": None}
-innocent("ns-unknown-code", "silence", change("replies", probe="unknown request", to=silence))
+unanswered = change("replies", probe="unknown request", to={**silence, "until": 34_000})
+later_version = change("nodes", node="nameserver-1", to={"version": "5.4.0"})
+innocent("ns-unknown-code", "silence", unanswered)
+seen("ns-unknown-code", "silence of a later version", unanswered, later_version)
+unasked = change("replies", probe="unknown request", to={**silence, "until": 32_000})
+undecided("ns-unknown-code", "too short a silence", unasked, later_version)
+seen("ns-unknown-code", "a closed connection", answer("unknown request", "nameserver-1", answers=0, outcome="closed"))
 
 for guarantee, node in (("prt-json-binary", "broker-b"), ("ns-json-binary", "nameserver-1")):
     seen(guarantee, "silence", answer("either encoding", node, **silence, until=36_000))
@@ -41,21 +47,16 @@ seen("prt-pipelining", "two answers", answer("in flight", answers=2))
 innocent("prt-missing-field", "of brokers", answer("field missing", "nameserver-1", code=0))
 innocent("ns-missing-field", "of NameServers", answer("field missing", code=0))
 
-excused("prt-badframe-close", "of the same node", lambda h: h.find("connections", conn=8_999)[0].set(node="broker-a"))
-accused("prt-badframe-close", "an error", lambda h: h.find("connections", conn=8_999)[0].set(closed_by="error"))
-excused("prt-badframe-close", "ended later", lambda h: h.find("connections", conn=8_999)[0].set(closed=32_900))
+innocent("prt-own-opaque", "of NameServers", answer("in flight", "nameserver-1", strays=1))
+
+seen("prt-badframe-close", "an error", lambda h: end_beside(h, "broker-b", 2, closed_by="error"))
+innocent("prt-badframe-close", "closed by us", lambda h: end_beside(h, "broker-b", 3, closed_by="us"))
+asked_again = change("replies", probe="beside a bad frame", rows=lambda row: row.at == 32_006, to={"at": 32_002})
+excused("prt-badframe-close", "asked meanwhile", asked_again)
 excused("prt-badframe-close", "trouble of the node", fault("kill", 31_900, 32_900, node="broker-b"))
 excused("prt-badframe-close", "trouble of a link", fault("reset", 31_900, 32_900, link="c->broker-b"))
 seen("prt-badframe-close", "an answer", answer("bad frame: 0", outcome="ok", answers=1, code=1))
 seen("prt-badframe-close", "left open", answer("bad frame: 0", outcome="none", until=36_000))
-
-
-def another_bad_frame(history: History) -> None:
-    """The other connection got a bad frame too."""
-    another(history, "broker-b", conn=first(history, "broker-b", "bad frame: 1").get("conn"))
-
-
-innocent("prt-badframe-close", "other bad frames", another_bad_frame)
 
 
 def crashed(history: History) -> None:

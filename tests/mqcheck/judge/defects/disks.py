@@ -75,20 +75,3 @@ def _(history: History) -> dict[str, Any]:
 def _(history: History) -> None:
     for pull in history.find("pulls", node="broker-r"):
         pull.end.update(min_offset=5)
-
-
-def stored_though_refused(history: History, attempt: int) -> int:
-    """A send that was refused as busy is in the log, as this attempt."""
-    message: int = history.find("attempts", node="broker-q", code=2)[3].get("message")
-    history.record(message, ("W", "broker-q", 0), 30, attempt)
-    return message
-
-
-@plant("flw-busy")
-def _(history: History) -> dict[str, Any]:
-    return {"message": stored_though_refused(history, 0), "queue_offset": 30}
-
-
-@excuse("flw-busy")
-def _(history: History) -> None:
-    stored_though_refused(history, 1)

@@ -157,14 +157,14 @@ def _(history: History) -> str:
 
 @plant("dur-reject-absent")
 def _(history: History) -> dict[str, Any]:
-    refused = history.find("attempts", outcome="refused")[0]
+    refused = history.find("attempts", outcome="refused", topic="K")[0]
     history.record(refused.get("message"), ("K", "broker-b", 0), 6, 0)
     return {"message": refused.get("message"), "code": 13}
 
 
 @excuse("dur-reject-absent")
 def _(history: History) -> None:
-    refused = history.find("attempts", outcome="refused")[0]
+    refused = history.find("attempts", outcome="refused", topic="K")[0]
     refused.set(code=1)
     history.record(refused.get("message"), ("K", "broker-b", 0), 6, 0)
 

@@ -12,10 +12,7 @@ WRONG_CODES: Final = {
     "prt-bad-body": ("broker-b", "heartbeat: no body", 0),
     "prt-send-no-topic": ("broker-b", "send: no such topic", 1),
     "prt-send-no-queue": ("broker-b", "send: no such queue", 0),
-    "prt-send-bad-name": ("broker-b", "send: bad topic name", 17),
     "prt-send-system-topic": ("broker-b", "send: system topic", 0),
-    "prt-pull-no-topic": ("broker-b", "pull: no such topic", 19),
-    "prt-pull-no-queue": ("broker-b", "pull: no such queue", 19),
     "prt-offset-none": ("broker-b", "committed offset: none", 1),
     "prt-bounds-none": ("broker-b", "bounds: no such topic", 17),
     "prt-members-none": ("broker-b", "members: no such group", 0),
@@ -89,15 +86,24 @@ for guarantee, node in (("prt-badframe-close", "broker-b"), ("ns-badframe-close"
 
     @plant(guarantee)
     def _(history: History, node: str = node) -> dict[str, Any]:
-        another(history, node)
-        return {"op": first(history, node, "bad frame: 0").op, "seen": f"c->{node} ended"}
+        end_beside(history, node, 2)
+        return {"op": first(history, node, "bad frame: 0").op, "seen": "2 connections ended"}
 
     @excuse(guarantee)
     def _(history: History, node: str = node) -> None:
-        another(history, node, closed_by="us")
+        """One ends for a reason of its own, and another one that nobody opened for this."""
+        end_beside(history, node, 1)
+        where = {"conn": 7_999, "link": f"c->{node}", "node": node, "closed_by": "peer"}
+        history.entry("connections", opened=30_000, closed=32_003, **where)
 
 
-def another(history: History, node: str, **columns: Any) -> Any:
-    """Another connection that ends with the first bad frame's."""
-    where = {"conn": 8_999, "link": f"c->{node}", "node": node, "closed_by": "peer", **columns}
-    return history.entry("connections", opened=30_000, closed=32_003, **where)
+def beside(history: History, node: str) -> list[Any]:
+    """The connections beside the first bad frame."""
+    asked = history.find("replies", node=node, probe="beside a bad frame")[:6:2]
+    return [history.find("connections", conn=row.get("conn"))[0] for row in asked]
+
+
+def end_beside(history: History, node: str, count: int, closed_by: str = "peer") -> None:
+    """So many of them end with it."""
+    for connection in beside(history, node)[:count]:
+        connection.set(closed=32_006, closed_by=closed_by)

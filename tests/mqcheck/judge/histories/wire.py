@@ -19,10 +19,7 @@ ANSWERS: Final[dict[str, dict[str, tuple[int, int, int, str | None]]]] = {
         "heartbeat: no body": (2, 34, 1, None),
         "send: no such topic": (2, 310, 17, None),
         "send: no such queue": (2, 310, 1, None),
-        "send: bad topic name": (2, 310, 29, None),
         "send: system topic": (2, 310, 16, None),
-        "pull: no such topic": (2, 11, 17, None),
-        "pull: no such queue": (2, 11, 29, None),
         "committed offset: none": (2, 14, 0, ZERO),
         "bounds: no such topic": (6, 30, 0, ZERO),
         "members: no such group": (2, 38, 1, None),
@@ -64,6 +61,7 @@ class Wire(Requests):
             for number in range(3):
                 end = {"outcome": "closed", "answers": 0, "closed_by": "peer"}
                 at = BAD_FRAMES_MS + 10 * number
+                self.beside(at, node, number)
                 row = self.asked(at, at + 5, end, node, f"bad frame: {number}", None, "garbage")
                 self.entry(
                     "connections",
@@ -74,6 +72,17 @@ class Wire(Requests):
                     closed=at + 4,
                     closed_by="peer",
                 )
+
+    def beside(self, at: float, node: str, number: int) -> None:
+        """Three connections that are asked before and after a bad frame."""
+        for each in range(3):
+            conn = 8_000 + 100 * number + 10 * each + (node == "broker-b")
+            answer = {"code": 0, "answers": 1, "response_flag": "1"}
+            where = {"probe": "beside a bad frame", "conn": conn, "node": node, "encoding": "json"}
+            for asked in (at - 2, at + 6):
+                self.span("replies", asked, asked + 1, answer, request_code=30, **where)
+            life = {"opened": at - 3, "closed": at + 8, "closed_by": "us"}
+            self.entry("connections", conn=conn, link=f"admin->{node}", node=node, **life)
 
     def asked(
         self,
