@@ -1,4 +1,4 @@
-"""Requests whose turn comes too late. Clauses: flw-busy, dur-reject-absent."""
+"""Requests whose turn comes too late. Clause: dur-reject-absent."""
 
 from __future__ import annotations
 
