@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from defects.base import History
+
 from clauses.base import change, excused, fault, stalled
+
+
+def broadcasting(history: History) -> None:
+    history.point("subscriptions", 100, consumer_group="gm", topic="T", expression="*", mode="broadcasting")
+
 
 excused("con-members-list", "a heartbeat without answer", change("members", member="m6@35", to={"code": None}))
 excused(
@@ -13,7 +20,7 @@ excused(
 excused("con-expire-close", "a connection that is open", change("connections", conn=102, to={"closed": None}))
 excused("con-expire-close", "links in trouble", fault("blackhole", 4_000, 4_100, link="m4->broker-b"))
 excused("con-notify-ids", "who goes soon", change("members", kind="heartbeat", member="m1@30", to={"conn": None}))
-excused("con-notify-ids", "a broadcasting group", change("subscriptions", to={"mode": "broadcasting"}))
+excused("con-notify-ids", "a broadcasting group", broadcasting)
 excused("con-notify-ids", "trouble of the broker", fault("pause", 2_500, 2_600, node="broker-b"))
 excused("con-rebalance-cover", "orderly groups", change("subscriptions", consumer_group="g3", to={"orderly": True}))
 excused("con-rebalance-cover", "trouble of a broker", fault("kill", 1_500, 1_600, node="broker-b"))
