@@ -10,6 +10,7 @@ from typing import Final
 
 from mqcheck.history.recorder import Recorder
 from mqcheck.rocketmq.conversation import Conversation, Question
+from mqcheck.rocketmq.names import owned
 from mqcheck.scenarios.base import Scenario, World
 from mqcheck.targets.base import Deployment
 from mqcheck.workloads.administration import (
@@ -147,8 +148,10 @@ class _Broker:
 async def _administration(world: World) -> None:
     traffic = Traffic(world)
     topic = await world.topic("administered", queues=2)
-    await traffic.group("desk", topic, members=2)
+    desk = await traffic.group("desk", topic, members=2)
     admin = await world.admin()
+    offsets = await world.idle_group("adm-offsets", ["broker-a"])
+    prefix = world.cluster.prefix
     names = [node.name for node in world.cluster.nameservers()]
     async with (
         world.phase("load"),
@@ -159,14 +162,13 @@ async def _administration(world: World) -> None:
         async with traffic.load(topic, producers=1, rate_per_s=40, workers=1):
             await traffic.flow(200, acked=MESSAGES)
         shop = _Broker(world.recorder, broker, {names[0]: first, names[1]: second})
-        await shop.change("create", [], make_group("adm-offsets", 3))
         for number in range(TIMES):
-            await shop.topic(f"adm-topic-{number}")
-            await shop.group(f"adm-group-{number}")
+            await shop.topic(owned(prefix, f"adm-topic-{number}"))
+            await shop.group(owned(prefix, f"adm-group-{number}"))
             await shop.setting(33 + number)
-            await shop.offset(topic, "adm-offsets", 5 - number)
+            await shop.offset(topic, offsets, 5 - number)
             await shop.statistics(topic, number % 2)
-            await shop.members("desk")
+            await shop.members(owned(prefix, desk.name))
         await shop.setting(32)
 
 
@@ -264,7 +266,7 @@ async def _nameserver(world: World) -> None:
         admin.conversation("nameserver-1") as slave,
     ):
         ghosts = _Ghosts(world.recorder, talk)
-        brokers = [f"ghost-{number}" for number in range(TIMES)]
+        brokers = [owned(world.cluster.prefix, f"ghost-{number}") for number in range(TIMES)]
         for broker in brokers:
             await ghosts.live(slave, broker)
             await ghosts.configurations(f"key-{broker}")

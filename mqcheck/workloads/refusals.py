@@ -56,6 +56,7 @@ async def refused_pulls(world: World, node: str, topic: str, group: str, *, queu
     prefix = world.cluster.prefix
     sealed, barred = owned(prefix, "sealed"), owned(prefix, "barred")
     stranger, nowhere = owned(prefix, "strangers"), owned(prefix, "nowhere")
+    asker = await world.idle_group("askers", [node])
 
     async def made() -> bool:
         topics = await admin.create_topic(sealed, [node], queues=1, perm=PERM_WRITE)
@@ -65,12 +66,12 @@ async def refused_pulls(world: World, node: str, topic: str, group: str, *, queu
     await world.wait_until(made, world.profile.ready_ms, f"{node} to make {sealed} and {barred}")
     requests = {
         "pull-barred-group": pull_fields(barred, topic),
-        "pull-unreadable-topic": pull_fields(group, sealed),
-        "pull-unknown-topic": pull_fields(group, nowhere),
+        "pull-unreadable-topic": pull_fields(asker, sealed),
+        "pull-unknown-topic": pull_fields(asker, nowhere),
         "pull-unknown-group": pull_fields(stranger, topic, sysFlag=0),
-        "pull-newer-subscription": pull_fields(group, topic, sysFlag=0, subVersion=NEWER),
-        "pull-queue-above": pull_fields(group, topic, queues),
-        "pull-queue-below": pull_fields(group, topic, -1),
+        "pull-newer-subscription": pull_fields(owned(prefix, group), topic, sysFlag=0, subVersion=NEWER),
+        "pull-queue-above": pull_fields(asker, topic, queues),
+        "pull-queue-below": pull_fields(asker, topic, -1),
     }
     await _ask(world, node, RequestCode.PULL_MESSAGE, requests, rounds)
 

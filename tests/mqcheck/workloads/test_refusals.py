@@ -42,10 +42,14 @@ def world_of(admin: Asked) -> World:
         while not await condition():
             assert what
 
+    async def idle_group(name: str, nodes: list[str]) -> str:
+        return f"p_{name}"
+
     return cast(
         World,
         SimpleNamespace(
             admin=an_admin,
+            idle_group=idle_group,
             cluster=SimpleNamespace(prefix="p_"),
             clock=RealClock(),
             profile=SimpleNamespace(ready_ms=1_000, client=SimpleNamespace(request_timeout_ms=50)),
@@ -65,6 +69,11 @@ def test_pulls_are_asked_once_what_they_need_is_made() -> None:
     assert fields["pull-queue-above"]["queueId"] == "3"
     assert fields["pull-barred-group"]["consumerGroup"] == "p_barred"
     assert fields["pull-newer-subscription"]["sysFlag"] == "0"
+    groups = {probe: header["consumerGroup"] for probe, header in fields.items()}
+    assert groups["pull-newer-subscription"] == "p_desk", "the live one"
+    assert {groups[probe] for probe in groups if "queue" in probe or "topic" in probe} == {"p_askers"}, (
+        "the broker has it"
+    )
 
 
 def test_topics_at_both_sides_of_the_limit() -> None:
