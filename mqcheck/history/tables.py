@@ -238,7 +238,8 @@ TABLES: Final[dict[str, Table]] = {
         _table(
             "transactions",
             "span",
-            "message producer producer_group kind decision from_check check_op node half_offset physical_offset code",
+            "message producer producer_group kind decision from_check check_op node half_offset physical_offset code "
+            "remark",
         ),
         _table(
             "checks",

@@ -124,7 +124,7 @@ class TransactionalProducer:
             recorder.end("transactions", op, outcome=outcome)
             return None
         outcome = "ok" if answer.code == ResponseCode.SUCCESS else "refused"
-        recorder.end("transactions", op, outcome=outcome, code=answer.code)
+        recorder.end("transactions", op, outcome=outcome, code=answer.code, remark=answer.remark)
         return answer.code
 
     async def _link(self, node: str) -> Connection:

@@ -25,7 +25,7 @@ SILENT: Final = 7
 """Half messages that nobody ever decides."""
 
 CHECK_LATE_MS: Final = 2_000
-"""How much longer than its time a check is waited for, more than `txn-check-alo` allows. Ours."""
+"""How much longer than its time a check is waited for, more than `txn-check-asked` allows. Ours."""
 
 QUICK_CHECKS: Final = {"transactionTimeOut": 800, "transactionCheckInterval": 400, "transactionCheckMax": 2}
 FULL_CHECKS: Final = {"transactionTimeOut": 6_000, "transactionCheckInterval": 10_000, "transactionCheckMax": 2}
@@ -163,7 +163,7 @@ SCENARIOS: Final = (
             "txn-commit-same",
             "txn-rollback-none",
             "txn-check-group",
-            "txn-check-alo",
+            "txn-check-asked",
             "txn-check-takeover",
             "txn-check-not-early",
             "txn-check-limit",

@@ -30,7 +30,7 @@ LOSE_EVERY: Final = 4
 """Every how many delayed messages ``lose-delayed`` loses one."""
 _PROPERTIES_OF_SENDS: Final = {int(RequestCode.SEND_MESSAGE): "properties", int(RequestCode.SEND_MESSAGE_V2): "i"}
 """Codes of single sends, and the field that holds a message's properties."""
-_DELAY: Final = re.compile(f"(^|\x02){PROPERTY_DELAY}\x01([0-9]+)")
+_DELAY: Final = re.compile(f"(^|\x02){PROPERTY_DELAY}\x01(-?[0-9]+)")
 LATER_LEVELS: Final = 10
 """So many levels higher than it asks for is a message put by ``deliver-late``."""
 
@@ -57,20 +57,20 @@ class DeliverEarly(_OtherLevel):
     """Takes every delay for the shortest one; dly-not-early must catch it."""
 
     def level(self, wanted: int) -> int:
-        """The first."""
-        return 1
+        """The first, for one that waits."""
+        return min(wanted, 1)
 
 
 class DeliverLate(_OtherLevel):
     """Takes every delay for one ten levels longer; dly-timely must catch it."""
 
     def level(self, wanted: int) -> int:
-        """A later one."""
-        return wanted + LATER_LEVELS
+        """A later one, for one that waits."""
+        return wanted + LATER_LEVELS if wanted > 0 else wanted
 
 
 class ClampLow(_OtherLevel):
-    """Takes a level above the highest for the lowest; dly-clamp must catch it."""
+    """Takes a level above the highest for the lowest; dly-not-early must catch it."""
 
     def __init__(self, inner: Core, levels: int) -> None:
         super().__init__(inner)
@@ -85,6 +85,14 @@ def _clamp_low(core: Core, settings: CoreSettings) -> Core:
     return ClampLow(core, len(settings.messageDelayLevel.split())) if isinstance(settings, BrokerSettings) else core
 
 
+class DelayNegative(_OtherLevel):
+    """Takes a level below 1 for the first; dly-none must catch it."""
+
+    def level(self, wanted: int) -> int:
+        """The first instead of none."""
+        return wanted if wanted > 0 else 1
+
+
 class WakeInFirstQueue(Passing):
     """Delivers every delayed message in its topic's first queue; dly-topic must catch it."""
 
@@ -96,7 +104,7 @@ class WakeInFirstQueue(Passing):
 
 
 class ForgetDelayed(Passing):
-    """Starts without the delayed messages that waited at the end of its earlier life; dly-restart must catch it."""
+    """Starts without the delayed messages that waited at the end of its earlier life; dly-alo must catch it."""
 
     def __init__(self, inner: Store) -> None:
         super().__init__(inner)
@@ -146,8 +154,14 @@ SABOTAGES: Final = (
     Sabotage(
         "clamp-low",
         "takes a delay level above the highest for the lowest",
-        "dly-clamp",
+        "dly-not-early",
         wrap_core=_clamp_low,
+    ),
+    Sabotage(
+        "delay-negative",
+        "takes a delay level below 1 for the first",
+        "dly-none",
+        wrap_core=around_core(DelayNegative),
     ),
     Sabotage(
         "wake-in-first-queue",
@@ -158,7 +172,7 @@ SABOTAGES: Final = (
     Sabotage(
         "forget-delayed",
         "starts without the delayed messages that waited when it ended",
-        "dly-restart",
+        "dly-alo",
         wrap_store=around_store(ForgetDelayed),
     ),
     Sabotage(

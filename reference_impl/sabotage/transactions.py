@@ -70,6 +70,16 @@ class LoseCommits(Passing):
         return cast(Appended, self.inner.append(message, now_ms, store_host))
 
 
+class CommitTwice(Passing):
+    """Stores two copies for each commit; con-dup-cause must catch it."""
+
+    def append(self, message: Message, now_ms: int, store_host: Host) -> Appended:
+        """Store, perhaps twice."""
+        if _committed(message):
+            self.inner.append(message, now_ms, store_host)
+        return cast(Appended, self.inner.append(message, now_ms, store_host))
+
+
 class ChangeCommitted(Passing):
     """Stores committed messages without their keys; txn-commit-same must catch it."""
 
@@ -173,7 +183,7 @@ class AskAnybody(_Checks):
 
 
 class SkipChecks(_Checks):
-    """Never asks about every third half message; txn-check-alo must catch it."""
+    """Never asks about every third half message; txn-check-asked must catch it."""
 
     def __init__(self, inner: Core) -> None:
         super().__init__(inner)
@@ -269,6 +279,12 @@ SABOTAGES: Final = (
         wrap_store=around_store(LoseCommits),
     ),
     Sabotage(
+        "commit-twice",
+        "stores two copies for each commit",
+        "con-dup-cause",
+        wrap_store=around_store(CommitTwice),
+    ),
+    Sabotage(
         "change-committed",
         "stores committed messages without their keys",
         "txn-commit-same",
@@ -284,7 +300,7 @@ SABOTAGES: Final = (
         wrap_core=around_core(AskAnybody),
     ),
     Sabotage(
-        "skip-checks", "never asks about every third half message", "txn-check-alo", wrap_core=around_core(SkipChecks)
+        "skip-checks", "never asks about every third half message", "txn-check-asked", wrap_core=around_core(SkipChecks)
     ),
     Sabotage(
         "ask-sender-only",

@@ -1,4 +1,4 @@
-"""Delayed messages. Clauses: dly-not-early, dly-alo, dly-clamp."""
+"""Delayed messages. Clauses: dly-not-early, dly-alo, dly-none."""
 
 from __future__ import annotations
 

@@ -67,6 +67,16 @@ def test_clamp_low(bench: type[Bench], bug: bool) -> None:
 
 
 @pytest.mark.parametrize("bug", [False, True])
+def test_delay_negative(bench: type[Bench], bug: bool) -> None:
+    b = bench(planted=planted("delay-negative", bug))
+    for level in ("-1", "0", "2"):
+        b.send("T", level.encode(), properties={"DELAY": level})
+    assert b.bodies("T") == ([] if bug else [b"-1", b"0"])
+    b.advance(2_000)
+    assert b.bodies("T") == [b"-1", b"0"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
 def test_wake_in_first_queue(bench: type[Bench], bug: bool) -> None:
     b = bench(planted=planted("wake-in-first-queue", bug))
     b.send("T", b"later", 2, properties={"DELAY": "1"})

@@ -71,6 +71,15 @@ def test_lose_commits(bench: type[Bench], bug: bool) -> None:
 
 
 @both
+def test_commit_twice(bench: type[Bench], bug: bool) -> None:
+    b = made(bench, "commit-twice", bug)
+    end(b, prepare(b), COMMIT)
+    end(b, prepare(b, 1), ROLLBACK)
+    b.send("T", b"plain", 1)
+    assert b.bodies("T", 1) == ([b"0", b"0", b"plain"] if bug else [b"0", b"plain"])
+
+
+@both
 def test_change_committed(bench: type[Bench], bug: bool) -> None:
     b = made(bench, "change-committed", bug)
     end(b, prepare(b), COMMIT)

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from defects.transactions import COMMITTED, a_half
 from histories import judged
 
 from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, VIOLATED
@@ -143,6 +144,19 @@ def delayed_others_committed(history: History) -> None:
     history.commit(25_000, "gd", "cd@9", ("D", "broker-b", 0), 7)
 
 
+def committed_missing(history: History) -> None:
+    """A committed message lies in its topic and never came."""
+    assert history.remove("deliveries", message=a_half(history, COMMITTED)) == 1
+
+
+def committed_busy(history: History) -> None:
+    delivered_late(history, "gx", "X", "cx@30")
+
+
+def committed_nobody_owns(history: History) -> None:
+    history.point("members", 26_500, kind="closed", consumer_group="gx", member="cx@30")
+
+
 CASES: tuple[tuple[str, tuple[Step, ...], str], ...] = (
     ("con-alo", (nothing,), HELD),
     ("con-alo", (con_alo_missing,), VIOLATED),
@@ -166,6 +180,11 @@ CASES: tuple[tuple[str, tuple[Step, ...], str], ...] = (
     ("dly-alo", (delayed_missing, delayed_all_due_later), INCONCLUSIVE),
     ("dly-alo", (delayed_nobody_owns,), INCONCLUSIVE),
     ("dly-alo", (delayed_last_missing, delayed_nobody_owns, delayed_others_committed), HELD),
+    ("txn-commit-alo", (nothing,), HELD),
+    ("txn-commit-alo", (committed_missing,), VIOLATED),
+    ("txn-commit-alo", (committed_missing, committed_busy), INCONCLUSIVE),
+    ("txn-commit-alo", (committed_missing, short_recover), INCONCLUSIVE),
+    ("txn-commit-alo", (committed_nobody_owns,), INCONCLUSIVE),
     ("con-retry-alo", (nothing,), HELD),
     ("con-retry-alo", (retry_missing,), VIOLATED),
     ("con-retry-alo", (retry_missing, retry_busy), INCONCLUSIVE),

@@ -114,6 +114,16 @@ def test_a_decision_is_answered(lab: Any, script: Any, outcome: str, code: int |
     assert (row["outcome"], row.get("code"), row["producer_group"], row["kind"]) == (outcome, code, "other", "reply")
 
 
+def test_the_words_of_a_refusal_are_kept(lab: Any) -> None:
+    async def act(cluster: Any, producer: TransactionalProducer) -> None:
+        _, half = await producer.prepare(MESSAGE)
+        assert half is not None
+        assert await producer.end(half, "rollback", oneway=False) == 1
+
+    played(lab, act, script=(Command(code=1, remark="The producer group wrong"),))
+    assert lab.rows("transactions")[0]["remark"] == "The producer group wrong"
+
+
 def test_a_decision_for_a_broker_that_nobody_knows_is_unsent(lab: Any) -> None:
     async def act(cluster: Any, producer: TransactionalProducer) -> None:
         assert await producer.end(Half(1, "K", "broker-z", 0, 0), "rollback", oneway=True) is None

@@ -5,7 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from defects.base import History
-from defects.transactions import ASKED, COMMITTED, LEFT, OPEN, ROLLED, SILENT, a_half, the, unasked
+from defects.transactions import (
+    ASKED,
+    BUSY,
+    COMMITTED,
+    LEFT,
+    NOTHING_THERE,
+    OPEN,
+    ROLLED,
+    SILENT,
+    WRONG_PLACE,
+    a_half,
+    comes,
+    the,
+    unasked,
+)
 
 from clauses.base import Step, accused, change, excused, fault, innocent, seen
 
@@ -51,6 +65,26 @@ def decided_before(history: History) -> None:
     history.decide(11_900, half, "rollback")
 
 
+def second_copy(history: History) -> None:
+    """A committed message lies at two places."""
+    comes(history, COMMITTED)
+
+
+def committed_again(**end: Any) -> Step:
+    """Another commit of that message, and how it ended; nothing: nobody knows."""
+
+    def step(history: History) -> None:
+        commit = the(history, "transactions", COMMITTED)
+        history.span("transactions", 1_100, 1_106, end or {"outcome": "unknown"}, **commit.columns)
+
+    return step
+
+
+def whose_own_clock(history: History) -> None:
+    """The broker is somebody else's."""
+    history.point("config", 1, node="broker-b", key="external_name", setting="b1")
+
+
 seen("txn-half-invisible", "never committed", of("transactions", COMMITTED, decision="rollback"))
 seen("txn-half-invisible", "a commit of another group", of("transactions", COMMITTED, producer_group="clerks"))
 innocent("txn-half-invisible", "what was given up", given_up_is_read)
@@ -70,14 +104,16 @@ seen("txn-commit-same", "the flag of a message that nobody asked about", of("sen
 
 innocent("txn-rollback-none", "no rollback", of("transactions", ROLLED, {"decision": "rollback"}, until=None))
 
-innocent("txn-check-alo", "decided before", lambda history: history.decide(2_000, half_of(history), "rollback"))
-excused("txn-check-alo", "trouble of the broker", fault("pause", 2_000, 2_100, node="broker-b"))
-excused("txn-check-alo", "trouble of a link", fault("latency", 2_000, 2_100, link="teller2->broker-b"))
-excused("txn-check-alo", "nobody is there", change("members", member="teller2@2", to={"conn": 40}))
-accused("txn-check-alo", "trouble later", fault("pause", 6_000, 6_100, node="broker-b"))
-seen("txn-check-alo", "late", of("checks", ASKED, at=4_420), of("transactions", ASKED, at=4_425, until=4_430))
+innocent("txn-check-asked", "decided before", lambda history: history.decide(2_000, half_of(history), "rollback"))
+excused("txn-check-asked", "trouble of the broker", fault("pause", 2_000, 2_100, node="broker-b"))
+excused("txn-check-asked", "trouble of a link", fault("latency", 2_000, 2_100, link="teller2->broker-b"))
+excused("txn-check-asked", "nobody is there", change("members", member="teller2@2", to={"conn": 40}))
+accused("txn-check-asked", "trouble later", fault("pause", 6_000, 6_100, node="broker-b"))
+seen("txn-check-asked", "late", of("checks", ASKED, at=4_420), of("transactions", ASKED, at=4_425, until=4_430))
 
 excused("txn-check-takeover", "the sender is back", sender_returns)
+for promise in ("txn-check-asked", "txn-check-takeover", "txn-check-not-early"):
+    excused(promise, "a broker with a clock of its own", whose_own_clock)
 
 excused("txn-check-not-early", "clock faults", fault("clock", 30_000, 30_100, node="broker-b"))
 excused("txn-check-limit", "a message sent twice", lambda history: sent_twice(history, SILENT))
@@ -93,7 +129,24 @@ seen("txn-check-identity", "UNIQ_KEY", of("checks", ASKED, unique_key="other"))
 seen("txn-check-identity", "the body", of("checks", ASKED, body_digest=-1))
 excused("txn-check-identity", "a restart", fault("kill", 2_500, 2_600, node="broker-b"))
 
-seen("txn-survives-restart", "a decision", of("transactions", OPEN, outcome="refused", code=1))
+seen("txn-survives-restart", "a decision", of("transactions", OPEN, outcome="refused", code=1, remark=NOTHING_THERE))
+innocent("txn-survives-restart", "a busy broker", of("transactions", OPEN, outcome="refused", code=1, remark=BUSY))
 excused("txn-survives-restart", "a power cut", fault("power-cut", 30_000, 30_100, node="broker-a"))
 excused("txn-survives-restart", "a pause", fault("pause", 15_200, 15_300, node="broker-a"))
 innocent("txn-survives-restart", "decided before the end", decided_before)
+
+seen("con-dup-cause", "two copies of one commit", second_copy)
+seen(
+    "con-dup-cause",
+    "a commit that was surely refused",
+    second_copy,
+    committed_again(outcome="refused", code=1, remark=WRONG_PLACE),
+)
+innocent("con-dup-cause", "two commits", second_copy, committed_again(outcome="ok", code=0))
+innocent("con-dup-cause", "a commit that may have been taken", second_copy, committed_again())
+innocent(
+    "con-dup-cause",
+    "a refusal for another reason",
+    second_copy,
+    committed_again(outcome="refused", code=1, remark=BUSY),
+)

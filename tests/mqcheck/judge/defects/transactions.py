@@ -10,6 +10,11 @@ from mqcheck.judge.verdicts import INCONCLUSIVE
 COMMITTED, ROLLED, ASKED, LOST, SILENT, OPEN, LEFT = 0, 8, 16, 24, 29, 34, 38
 """The first half message of each kind, by number."""
 
+WRONG_PLACE = "The transaction state table offset wrong"
+NOTHING_THERE = "Find prepared transaction message failed"
+BUSY = "OS page cache busy, please try another machine"
+"""Remarks of EndTransactionProcessor with code 1."""
+
 
 def a_half(history: History, number: int) -> int:
     """The message of the so-manieth half message."""
@@ -99,12 +104,12 @@ def _(history: History) -> None:
     the(history, "checks", ASKED).set(producer="teller", member="teller@2")
 
 
-@plant("txn-check-alo")
+@plant("txn-check-asked")
 def _(history: History) -> dict[str, Any]:
     return {"message": unasked(history, ASKED), "expected": "a check"}
 
 
-@excuse("txn-check-alo")
+@excuse("txn-check-asked")
 def _(history: History) -> None:
     unasked(history, ASKED)
     history.find("connections", conn=41)[0].set(closed=3_000)
@@ -193,13 +198,13 @@ def _(history: History) -> None:
 
 @plant("txn-check-identity")
 def _(history: History) -> dict[str, Any]:
-    end = the(history, "transactions", ASKED).set(outcome="refused", code=1)
-    return {"op": end.op, "expected": "decision commit taken", "seen": "code 1"}
+    end = the(history, "transactions", ASKED).set(outcome="refused", code=1, remark=WRONG_PLACE)
+    return {"op": end.op, "expected": "decision commit taken", "seen": WRONG_PLACE}
 
 
 @excuse("txn-check-identity")
 def _(history: History) -> None:
-    the(history, "transactions", ASKED).set(outcome="refused", code=2)
+    the(history, "transactions", ASKED).set(outcome="refused", code=1, remark=BUSY)
 
 
 @plant("txn-survives-restart")
