@@ -69,6 +69,7 @@ def config_of(client: ClientSettings, max_reconsume: int, recover_ms: int) -> di
         "threshold_bytes": client.threshold_bytes,
         "threshold_span": client.threshold_span,
         "flow_control_ms": client.flow_control_ms,
+        "orderly_suspend_ms": client.orderly_suspend_ms,
         "max_reconsume": max_reconsume,
         "recover_ms": recover_ms,
     }

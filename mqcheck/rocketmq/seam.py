@@ -36,10 +36,6 @@ class Seam:
         """Whether a record that was pulled has a tag that the group subscribed to: others are not handed on."""
         return wanted
 
-    def sent_back(self, stored: bool) -> bool:
-        """Whether a message that was sent back counts as finished: once the broker has its copy."""
-        return stored
-
     def failed_broker(self, broker: str | None) -> str | None:
         """The broker that the next attempt of a send avoids: the one of the last attempt."""
         return broker

@@ -18,6 +18,8 @@ SELDOM: Final = 8
 """How much longer than said a bug's period is, and how much larger its threshold."""
 BEATS_MISSED: Final = 3
 """How many periods lie between two heartbeats: fewer than a broker forgets a client after."""
+IDLE_MS: Final = 4_000
+"""How long a consumer pulls nothing though its cache is empty: twice what is tolerated."""
 DROPPED_ONE_IN: Final = 7
 REPEATED_ONE_IN: Final = 10
 
@@ -107,6 +109,22 @@ class StayFull(Share):
         return self.stuck
 
 
+class ResumeLate(Share):
+    """Leaves its cache empty for a while, once it was full; con-flow-resume must catch it."""
+
+    full_once = False
+    asked = 0
+
+    def full(self, settings: ClientSettings, orderly: bool) -> bool:
+        """Until it was asked often enough with nothing held: the client asks each ``flow_control_ms``."""
+        self.full_once = self.full_once or super().full(settings, orderly)
+        if self.full_once and not self.held:
+            self.asked += 1
+        if self.asked * settings.flow_control_ms >= IDLE_MS:
+            self.full_once, self.asked = False, 0
+        return self.full_once
+
+
 class PullAgain(Share):
     """Pulls the last message once more, now and then; con-pull-position must catch it."""
 
@@ -120,7 +138,7 @@ class PullAgain(Share):
 
 
 class PassSuspended(Share):
-    """Lets the next message of an orderly queue pass one that was suspended; ord-suspend-block must catch it."""
+    """Lets the next message of an orderly queue pass one that was suspended; ord-queue-fifo must catch it."""
 
     __slots__ = ()
 
@@ -157,6 +175,12 @@ SABOTAGES: Final = (
         "never pulls a queue again once its cache was full",
         "con-flow-resume",
         lambda: _Shares(StayFull),
+    ),
+    ClientSabotage(
+        "resume-late",
+        "pulls nothing for four seconds after its cache was full and is empty",
+        "con-flow-resume",
+        lambda: _Shares(ResumeLate),
     ),
     ClientSabotage(
         "pull-again",
@@ -197,8 +221,14 @@ SABOTAGES: Final = (
     ClientSabotage(
         "pass-suspended",
         "lets the next message of an orderly queue pass one that was suspended",
-        "ord-suspend-block",
+        "ord-queue-fifo",
         lambda: _Orderly(PassSuspended),
+    ),
+    ClientSabotage(
+        "hurry-suspended",
+        "goes on with a suspended queue sooner than it says",
+        "ord-suspend-block",
+        _settings(lambda said: replace(said, orderly_suspend_ms=said.orderly_suspend_ms // SELDOM)),
     ),
     ClientSabotage(
         "swap-orderly",

@@ -61,10 +61,9 @@ async def _backlog(world: World) -> None:
 SCENARIOS: Final = (
     Scenario(
         name="backlog",
-        summary="Catches consumers that pull more than they can hold, stop pulling, skip or commit what they hold.",
+        summary="Catches consumers that pull more than they can hold, stop pulling, or lose their place.",
         aims=(
             "con-alo",
-            "con-no-skip",
             "con-threshold-count",
             "con-threshold-size",
             "con-threshold-span",

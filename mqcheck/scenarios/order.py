@@ -81,7 +81,7 @@ async def _fails(world: World) -> None:
         await traffic.settled(group)
         # The copies that consumers sent back may have a delay level before them.
         last_level = FIRST_DELAY_LEVEL + world.profile.max_reconsume
-        await world.sleep_ms(world.profile.client.delay_ms(last_level) + SETTLE_MS)
+        await world.watch_ms(world.profile.client.delay_ms(last_level) + SETTLE_MS)
 
 
 SCENARIOS: Final = (

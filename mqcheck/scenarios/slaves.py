@@ -12,7 +12,7 @@ from mqcheck.rocketmq.admin import Admin
 from mqcheck.scenarios.base import Scenario, World
 from mqcheck.scenarios.replication import SLAVE_LINK, SLAVE_TIMEOUT_MS
 from mqcheck.targets.base import BrokerSpec, Deployment, Setting
-from mqcheck.workloads.copies import Copies, read_slave, send_to_slave
+from mqcheck.workloads.copies import Copies, read_node, send_to_slave
 from mqcheck.workloads.pattern import hurt
 from mqcheck.workloads.traffic import Traffic
 
@@ -26,8 +26,11 @@ of anything."""
 SYNC_SPARE_MS: Final = 1_300
 """What copying the tables may take beyond its period, and some more. Ours."""
 
-GONE_MS: Final = 1_300
-"""How long a slave is gone: half a second after which nobody may count on it, and some more to see that. Ours."""
+UNAWARE_MS: Final = 700
+"""How long a slave is gone before it matters: a master has half a second to see it. Ours."""
+
+CALLS: Final = 60
+"""Sends that end then: those of all workers that had begun before, and three times as many. Ours."""
 
 ROUNDS: Final = 8
 """Sends to a slave, and pulls from it while its master is dead. Ours."""
@@ -61,13 +64,16 @@ async def _slave_lost(world: World) -> None:
             await copies.ask_slaves()
         await hurt(world, [Blackhole(SLAVE_LINK)], _timeout_ms(world) * 3)
         await hurt(world, [LimitData(SLAVE_LINK, "down", limit_bytes=CUT_BYTES)], part_ms)
-        await hurt(world, [Kill("broker-a-slave")], GONE_MS)
+        async with world.phase("fault"), world.faults.during(Kill("broker-a-slave")):
+            await world.watch_ms(UNAWARE_MS)
+            await traffic.attempt(0, calls=CALLS)
         async with world.phase("load"):
             await traffic.flow(part_ms, acked=40)
+            await read_node(world, "broker-a", topic, "before-kill")
         async with world.phase("fault"), AsyncExitStack() as stack:
             await stack.enter_async_context(world.faults.during(Blackhole(ASYNC_LINK)))
             await traffic.flow(part_ms, acked=30)
-            await read_slave(world, "broker-a", topic, "alive")
+            await read_node(world, "broker-a-slave", topic, "alive")
             for master in ("broker-a", "broker-b"):
                 await stack.enter_async_context(world.faults.during(Kill(master)))
             await _without_master(world, admin, topic)
@@ -79,7 +85,7 @@ async def _without_master(world: World, admin: Admin, topic: str) -> None:
     for _ in range(ROUNDS):
         for queue in range(2):
             await admin.pull_once("broker-a-slave", topic, queue, 0, group="readers", max_num=8)
-    await read_slave(world, "broker-b", topic, "master-dead")
+    await read_node(world, "broker-b-slave", topic, "master-dead")
 
 
 def _timeout_ms(world: World) -> int:

@@ -78,10 +78,12 @@ async def send_to_slave(world: World, slave: str, topic: str, count: int) -> Non
     await asyncio.gather(*sends)
 
 
-async def read_slave(world: World, broker: str, topic: str, reading: str) -> None:
-    """Read every queue of a topic on the slave of a broker group, under this name."""
-    admin = await world.admin()
-    table = await admin.topics(f"{broker}-slave") or {}
+async def read_node(world: World, node: str, topic: str, reading: str) -> None:
+    """Read every queue of a topic on a master or slave, under this name."""
+    admin, place = await world.admin(), world.cluster.nodes[node]
+    broker_id = place.broker_id or 0
+    table = await admin.topics(node) or {}
     for queue in range(int(table.get(topic, {}).get("readQueueNums", 0))):
-        slave = f"{broker}-slave"
-        await admin.read_queue(slave, topic, queue, reading=reading, broker=broker, broker_id=1, master=False)
+        await admin.read_queue(
+            node, topic, queue, reading=reading, broker=place.broker, broker_id=broker_id, master=broker_id == 0
+        )

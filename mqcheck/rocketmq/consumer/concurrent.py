@@ -88,8 +88,7 @@ class ConcurrentService:
         """True when the message is done here: consumed, given up (broadcasting), or safe in the retry topic."""
         if result == "success" or self._mode == "broadcasting":
             return True
-        stored = await self._listening.send_back(share, item, delivery, self._max_reconsume)
-        return self._client.seam.sent_back(stored)
+        return await self._listening.send_back(share, item, delivery, self._max_reconsume)
 
     async def _again(self, share: Share, item: Held) -> None:
         await asyncio.sleep(self._client.settings.local_retry_ms / 1000)

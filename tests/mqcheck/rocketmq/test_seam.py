@@ -22,7 +22,6 @@ def test_it_leaves_everything_as_it_is() -> None:
     assert seam.settings(settings) is settings
     assert seam.share(share, broadcasting=False, orderly=True) is share
     assert [seam.wanted(wanted) for wanted in (True, False)] == [True, False]
-    assert [seam.sent_back(stored) for stored in (True, False)] == [True, False]
     assert [seam.failed_broker(broker) for broker in ("broker-a", None)] == ["broker-a", None]
     assert seam.shard(QUEUES[1], QUEUES) is QUEUES[1]
     assert seam.told("error") == "error"

@@ -10,6 +10,7 @@ from mqcheck.rocketmq.consumer.share import Held, Share
 from mqcheck.rocketmq.message import StoredRecord
 from mqcheck.rocketmq.models import ClientSettings, MessageQueue
 from mqcheck.sabotage import CLIENT_SABOTAGES, seam_of
+from mqcheck.sabotage.consumers import IDLE_MS
 
 SETTINGS = ClientSettings(threshold_messages=2)
 
@@ -30,7 +31,7 @@ def share(bug: str | None, *, broadcasting: bool = False, orderly: bool = False)
 
 
 def test_each_kind_of_share_is_only_for_its_own_consumers() -> None:
-    for bug in ("commit-unfinished", "stay-full", "pull-again"):
+    for bug in ("commit-unfinished", "stay-full", "resume-late", "pull-again"):
         assert type(share(bug)) is not Share
         assert type(share(bug, orderly=True)) is type(share(bug, broadcasting=True)) is Share
     for bug in ("swap-orderly", "pass-suspended"):
@@ -82,6 +83,15 @@ def test_stay_full() -> None:
     assert not honest.full(SETTINGS, orderly=False)
 
 
+def test_resume_late() -> None:
+    own, times = share("resume-late"), IDLE_MS // SETTINGS.flow_control_ms
+    assert own.full(SETTINGS, orderly=False)
+    for offset in (6, 7, 8):
+        own.finish(offset)
+    assert [own.full(SETTINGS, orderly=False) for _ in range(times)] == [True] * (times - 1) + [False]
+    assert not own.full(SETTINGS, orderly=False), "until it is full again"
+
+
 def test_pull_again() -> None:
     own = share("pull-again")
     assert own.next_offset == 9
@@ -100,6 +110,7 @@ def test_pull_again() -> None:
         ("exceed-bytes", "threshold_bytes"),
         ("exceed-span", "threshold_span"),
         ("retry-often", "send_retries"),
+        ("hurry-suspended", "orderly_suspend_ms"),
     ],
 )
 def test_acting_by_other_numbers(bug: str, name: str) -> None:

@@ -14,6 +14,7 @@ from mqcheck.guard import Guard
 from mqcheck.targets.base import BrokerSpec, Deployment, Opening
 from mqcheck.targets.lives import ProcessNode, broker_node_name, broker_settings
 from mqcheck.targets.processes import WatchedProcess, executed
+from reference_impl.message import Message, encode_record
 
 
 class Stubborn(ProcessNode):
@@ -49,6 +50,42 @@ def test_the_groups_own_settings_win_and_slaves_are_told_that_they_are() -> None
     assert broker_settings({}, deployment, spec, 1)["brokerRole"] == "SLAVE"
 
 
+RECORD = encode_record(
+    Message("T", 0, b"some body", {}, 0, 0, 1_700_000_000_000, ("127.0.0.1", 4000)),
+    queue_offset=0,
+    physical_offset=0,
+    store_time_ms=1_700_000_000_000,
+    store_host=("127.0.0.1", 10911),
+)
+
+
+class Disk:
+    """A disk of ours that is not mounted: what it keeps is a folder."""
+
+    mounted = False
+
+    def __init__(self, durable: Path) -> None:
+        self.durable = durable
+
+
+async def _loses_what_it_kept(node: Any, data: Path) -> None:
+    """A node that does not run: its log gets a bad record at its end, and what it derives from it is removed."""
+    node._disk = Disk(data)
+    log = data / "commitlog" / "0"
+    log.parent.mkdir(parents=True)
+    log.write_bytes(RECORD)
+    effect = await node.spoil_tail(random.Random(1), "flip")
+    written = log.read_bytes()
+    assert effect == {"bytes_written": len(written) - len(RECORD), "how": "flip"}
+    assert written.startswith(RECORD)
+    assert written != RECORD
+    (data / "snapshot").touch()
+    assert await node.lose_queues() == {"files_removed": 1}
+    assert await node.lose_queues() == {"files_removed": 0}
+    assert [path.name for path in data.iterdir()] == ["commitlog"], "the log stays"
+    node._disk = None
+
+
 @pytest.mark.slow
 def test_a_process_that_records_nothing_takes_no_disk_faults_and_a_bad_end_is_told(
     opening: Opening, guard: Guard
@@ -70,6 +107,7 @@ def test_a_process_that_records_nothing_takes_no_disk_faults_and_a_bad_end_is_to
             await node.set_clock(1)
         with pytest.raises(NodeError, match="ended a clean stop with status -15"):
             await node.stop()
+        await _loses_what_it_kept(cast("Any", node), opening.folder / "kept")
         cast("Any", node).command = ("sh", "-c", "trap '' TERM; while :; do sleep 1; done")
         await node.start()
         with pytest.raises(NodeError, match="is already running"):

@@ -6,7 +6,7 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
-from mqcheck.workloads.copies import COMMITTED, GROUPS, Copies, read_slave, send_to_slave
+from mqcheck.workloads.copies import COMMITTED, GROUPS, Copies, read_node, send_to_slave
 
 TABLE = {"orders": {"readQueueNums": 2}}
 
@@ -55,7 +55,8 @@ def a_world(nodes: Nodes) -> Any:
     async def admin() -> Nodes:
         return nodes
 
-    cluster = {name: SimpleNamespace(broker="broker-a") for name in ("broker-a", "broker-a-slave")}
+    ids = {"broker-a": 0, "broker-a-slave": 1}
+    cluster = {name: SimpleNamespace(broker="broker-a", broker_id=number) for name, number in ids.items()}
     return SimpleNamespace(
         admin=admin, recorder=Rows(), cluster=SimpleNamespace(nodes=cluster), clock=SimpleNamespace(wall_ms=lambda: 7)
     )
@@ -95,10 +96,13 @@ def test_sends_to_a_slave_name_its_broker() -> None:
     assert nodes.asked == [("raw", "broker-a-slave", 310, "orders", "broker-a", "send-to-slave")] * 3
 
 
-def test_every_queue_that_a_slave_knows_is_read() -> None:
+def test_every_queue_that_a_node_knows_is_read() -> None:
     nodes = Nodes()
-    asyncio.run(read_slave(cast(Any, a_world(nodes)), "broker-a", "orders", "alive"))
+    asyncio.run(read_node(cast(Any, a_world(nodes)), "broker-a-slave", "orders", "alive"))
     assert nodes.asked == [("read", "broker-a-slave", "orders", queue, "alive", "broker-a", False) for queue in (0, 1)]
+    master = Nodes()
+    asyncio.run(read_node(cast(Any, a_world(master)), "broker-a", "orders", "before"))
+    assert master.asked[0] == ("read", "broker-a", "orders", 0, "before", "broker-a", True)
     silent = Nodes(silent="broker-a-slave")
-    asyncio.run(read_slave(cast(Any, a_world(silent)), "broker-a", "orders", "alive"))
+    asyncio.run(read_node(cast(Any, a_world(silent)), "broker-a-slave", "orders", "alive"))
     assert silent.asked == []

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from defects.base import History
 from defects.groups import EXPIRED_MS, contest_at, suspended
-from histories import groups
+from histories import flow, groups
 
-from clauses.base import accused, change, excused, fault, seen, stalled
+from clauses.base import accused, change, excused, fault, remove, seen, stalled, undecided
 
 
 def refused_owner(history: History) -> None:
@@ -39,11 +39,35 @@ def delivered_again(history: History) -> None:
 
 
 excused("ord-suspend-block", "orderly groups", change("subscriptions", consumer_group="gs", to={"orderly": False}))
-excused("ord-suspend-block", "a power cut", fault("power-cut", 30_000, 30_100, node="broker-b"))
+excused("ord-suspend-block", "broadcasting", change("subscriptions", consumer_group="gs", to={"mode": "broadcasting"}))
+excused(
+    "ord-suspend-block",
+    "a queue that was taken again",
+    change("deliveries", consumer_group="gs", queue_offset=4, reconsume_times=1, to={"session": 301}),
+)
 seen("ord-orderly-dlq", "delivered no more", delivered_again)
-excused("ord-orderly-dlq", "a reading that is too early", change("readings", broker="broker-b", to={"at": 8_500}))
+excused("ord-orderly-dlq", "a reading that is too early", change("readings", broker="broker-b", to={"at": 5_000}))
 excused(
     "ord-orderly-dlq",
     "a dead letter topic that was not read",
     change("readings", topic="%DLQ%gs", to={"complete": False}),
+)
+excused(
+    "ord-orderly-dlq",
+    "a dead letter topic that was read before it was due",
+    change("readings", topic="%DLQ%gs", to={"at": 5_000}),
+)
+excused("ord-orderly-dlq", "a broker that was down meanwhile", fault("kill", 4_000, 4_100, node="broker-b"))
+excused(
+    "ord-orderly-dlq",
+    "a broker that was not asked",
+    lambda h: h.subscribe("gs", flow.SUSPENDING[0], orderly=True, node="broker-x"),
+)
+none_there = (remove("readings", topic="%DLQ%gs"), remove("final_log", topic="%DLQ%gs"))
+undecided("ord-orderly-dlq", "topics that were listed too early", *none_there)
+seen(
+    "ord-orderly-dlq",
+    "no dead letter topic at all",
+    *none_there,
+    lambda h: h.point("members", 30_000, kind="closed", consumer_group="gs", member="cs@21", node="broker-b"),
 )

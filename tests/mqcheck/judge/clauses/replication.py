@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from defects.base import History, a_message
 
-from clauses.base import accused, change, excused, fault, innocent, remove, seen, slave_of, stalled
+from clauses.base import accused, change, excused, fault, innocent, remove, seen, slave_of, stalled, undecided
 
 
 def of(history: History, offset: int) -> int:
@@ -57,6 +57,21 @@ innocent(
     stalled(13_100, 15_000),
 )
 excused(LATE, "several slaves", slave_of("broker-m", 2))
+excused(
+    LATE, "a controller", lambda h: h.point("config", 1, node="broker-m", key="enableControllerMode", setting="true")
+)
+
+
+def read_before(history: History) -> None:
+    """The master is read before it ends, and lacks what it answered for."""
+    place = {"reading": "before-kill", "node": "broker-m", "broker": "broker-m", "broker_id": 0, "master": True}
+    end = {"min_offset": 0, "max_offset": 40, "complete": True}
+    history.span("readings", 29_000, 29_100, end, topic="S", queue=0, **place)
+
+
+ended = fault("kill", 33_000, 33_100, node="broker-m")
+undecided(LATE, "read after its end alone", lambda h: remove("final_log", node="broker-m", message=of(h, 25))(h), ended)
+seen(LATE, "read before its end", read_before, ended)
 
 MISSING = "rep-slave-missing"
 excused(MISSING, "several slaves", slave_of("broker-m", 2))
@@ -77,6 +92,15 @@ excused(
     "rep-slave-read",
     "5.x without slaveReadEnable",
     change("nodes", node="broker-n-slave", to={"version": "5.3.2"}),
+)
+
+innocent(
+    "rep-slave-read", "asked to ask again", lambda h: h.find("pulls", node="broker-n-slave")[0].set(code=20, records=0)
+)
+seen(
+    "rep-slave-read",
+    "asked to ask again for ever",
+    change("pulls", node="broker-n-slave", to={"code": 20, "records": 0}),
 )
 
 META = ("rep-meta-topics", "rep-meta-offsets")

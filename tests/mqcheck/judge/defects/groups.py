@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from histories import flow, groups
+from histories import groups
 
 from defects.base import History, excuse, plant
 from mqcheck.judge.verdicts import INCONCLUSIVE
@@ -62,14 +62,13 @@ def suspended(history: History, offset: int, times: int) -> Any:
 
 @plant("ord-suspend-block")
 def _(history: History) -> dict[str, Any]:
-    passing = suspended(history, 5, 0).set(at=suspended(history, 4, 0).at + 20)
-    return {"message": passing.get("message"), "suspended_offset": 4, "passed_by": 5}
+    again = suspended(history, 4, 1).set(at=suspended(history, 4, 0).at + 20)
+    return {"message": again.get("message"), "suspended_offset": 4, "expected": "nothing for 40 ms"}
 
 
 @excuse("ord-suspend-block")
 def _(history: History) -> None:
-    before = suspended(history, 2, 1)
-    history.deliver(suspended(history, 4, 0).at + 20, "gs", "cs@21", before.get("message"), flow.SUSPENDING, 2)
+    suspended(history, 4, 0).set(at=suspended(history, 3, 2).at + 20)
 
 
 def dead_letter(history: History) -> int:

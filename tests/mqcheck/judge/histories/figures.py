@@ -46,6 +46,7 @@ CONFIG = {
         "threshold_bytes": 1000,
         "threshold_span": 8,
         "flow_control_ms": 50,
+        "orderly_suspend_ms": 40,
     },
     "broker-m": {"brokerRole": "SYNC_MASTER", "slaveTimeout": 400},
     "broker-w": {"flushDiskType": "SYNC_FLUSH"},

@@ -18,6 +18,8 @@ ROUNDS_MS = tuple(range(3_000, 5_400, 400))
 def backlog(history: Requests) -> None:
     """Six pulls of twelve messages each, and one at the end; every message has one of four sharding keys."""
     history.subscribe("gq", BACKLOG[0])
+    route = {"code": 0, "listed": True, "broker": BACKLOG[1], "write_queues": 2}
+    history.span("routes", 290, 292, route, nameserver="nameserver-1", topic=BACKLOG[0])
     place = dict(zip(("topic", "broker", "queue"), BACKLOG, strict=True))
     history.point("members", 300, kind="assigned", consumer_group="gq", member="cq@20", session=SESSION, **place)
     messages = [
@@ -50,7 +52,7 @@ def suspending(history: Requests) -> None:
     history.point(
         "members", 300, kind="assigned", consumer_group="gs", member="cs@21", topic=topic, broker=broker, queue=queue
     )
-    at = 6_000
+    at = 3_000
     for i in range(16):
         message, offset = history.send(1_000 + 10 * i, SUSPENDING)
         dead = i % 4 == 3
