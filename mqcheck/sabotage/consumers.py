@@ -18,7 +18,7 @@ SELDOM: Final = 8
 """How much longer than said a bug's period is, and how much larger its threshold."""
 BEATS_MISSED: Final = 3
 """How many periods lie between two heartbeats: fewer than a broker forgets a client after."""
-IDLE_MS: Final = 4_000
+IDLE_MS: Final = 2_500
 """How long a consumer pulls nothing though its cache is empty: twice what is tolerated."""
 DROPPED_ONE_IN: Final = 7
 REPEATED_ONE_IN: Final = 10
@@ -178,7 +178,7 @@ SABOTAGES: Final = (
     ),
     ClientSabotage(
         "resume-late",
-        "pulls nothing for four seconds after its cache was full and is empty",
+        "pulls nothing for seconds after its cache was full and is empty",
         "con-flow-resume",
         lambda: _Shares(ResumeLate),
     ),

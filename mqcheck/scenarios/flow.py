@@ -17,6 +17,8 @@ WORK_MS: Final = 20
 """How long a listener takes for a message: much longer than pulling one."""
 BATCH: Final = 50
 """Messages of one send; the backlog has to grow faster than it is worked off."""
+GOES_ON_MS: Final = 1_300
+"""How long members stay when all is done: more than a full cache may keep one from its next pull. Ours."""
 THRESHOLD: Final = 1_000
 """RocketMQ's pullThresholdForQueue; less where the backlog is no multiple of it."""
 
@@ -55,7 +57,9 @@ async def _backlog(world: World) -> None:
     async with world.phase("load"):
         await world.sleep_ms(world.profile.client.rebalance_ms)
         await _fill(world, traffic, topic)
-        await world.sleep_ms(world.profile.client.persist_ms)
+        await traffic.settled(group)
+        # One that never went on would be found out only by then.
+        await world.watch_ms(GOES_ON_MS)
 
 
 SCENARIOS: Final = (
