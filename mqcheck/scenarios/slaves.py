@@ -60,6 +60,7 @@ async def _slave_lost(world: World) -> None:
     async with traffic.load(topic, producers=2, rate_per_s=90, workers=8):
         async with world.phase("load"):
             await send_to_slave(world, "broker-a-slave", topic, ROUNDS)
+            await _until_copied(world, admin, topic)
             await traffic.flow(sync_ms + SYNC_SPARE_MS, acked=40)
             await copies.ask_slaves()
         await hurt(world, [Blackhole(SLAVE_LINK)], _timeout_ms(world) * 3)
@@ -79,6 +80,16 @@ async def _slave_lost(world: World) -> None:
             await _without_master(world, admin, topic)
         async with world.phase("load"):
             await traffic.flow(part_ms, acked=20)
+
+
+async def _until_copied(world: World, admin: Admin, topic: str) -> None:
+    """Both slaves have messages of the topic: one that has just started may learn late where its master is."""
+
+    async def copied() -> bool:
+        at_end = [await admin.max_offset(slave, topic, 0) for slave in ("broker-a-slave", "broker-b-slave")]
+        return all(at_end)
+
+    await world.wait_until(copied, 2 * world.profile.ready_ms, "both slaves to copy their masters' logs")
 
 
 async def _without_master(world: World, admin: Admin, topic: str) -> None:

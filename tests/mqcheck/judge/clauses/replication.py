@@ -48,6 +48,7 @@ excused("rep-resume", "delayed messages", lambda h: change("sends", message=of(h
 innocent("rep-resume", "slaves alone", lambda h: remove("final_log", node="broker-m", message=of(h, 30))(h))
 
 LATE = "rep-slave-slow"
+excused(LATE, "a message without a body", change("sends", to={"size": 0}))
 seen(LATE, "answered late", lambda h: change("attempts", message=of(h, 25), to={"until": 15_970, "at": 13_020})(h))
 seen(LATE, "stored", lambda h: remove("final_log", node="broker-m", message=of(h, 25))(h))
 innocent(
