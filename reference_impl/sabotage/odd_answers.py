@@ -32,6 +32,8 @@ LATE_EVERY: Final = 5
 """Every how many flushed sends ``sometimes-late-flush`` calls one late."""
 ANSWERS_MAX: Final = 30
 """Answers to one client after which ``closed-connections`` closes its connection."""
+CLOSINGS_MAX: Final = 8
+"""So often does ``closed-connections`` close one: groups that change all the time never settle."""
 BUSY_REMARK: Final = (
     "[TIMEOUT_CLEAN_QUEUE]broker busy, start flow control for a while, period in queue: 201ms, size of queue: 0"
 )
@@ -225,14 +227,15 @@ def _late_flush(core: Core, settings: CoreSettings) -> Core:
 
 
 class ClosedConnections(PassingCore):
-    """Closes the connection of a client that is in a group after thirty more answers: none is promised to last, and
-    clients connect again.
+    """Closes the connection of a client that is in a group after thirty more answers, eight times in all: none is
+    promised to last, and clients connect again.
     """
 
     def __init__(self, inner: Core) -> None:
         super().__init__(inner)
         self.answers: dict[int, int] = {}
         """To each client, since its first heartbeat."""
+        self.left = CLOSINGS_MAX
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Know the clients."""
@@ -248,7 +251,8 @@ class ClosedConnections(PassingCore):
             result.append(effect)
             if isinstance(effect, Reply) and effect.conn in self.answers:
                 self.answers[effect.conn] += 1
-                if self.answers[effect.conn] == ANSWERS_MAX:
+                if self.answers[effect.conn] == ANSWERS_MAX and self.left > 0:
+                    self.left -= 1
                     result.append(Close(effect.conn))
         return result
 
@@ -303,7 +307,7 @@ ODDITIES: Final = (
     ),
     Sabotage(
         "closed-connections",
-        "closes a client's connection after thirty answers",
+        "closes a client's connection after thirty answers, eight times in all",
         None,
         wrap_core=around_core(ClosedConnections),
     ),

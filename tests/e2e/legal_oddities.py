@@ -13,7 +13,7 @@ SHOWN = {
     "short-holds": ("protocol", "con-longpoll-timeout"),
     "sometimes-busy": ("steady", "sto-offset-dense"),
     "sometimes-late-flush": ("power-cut", "dur-ack-power-sf"),
-    "closed-connections": ("rebalance", "con-dup-cause"),
+    "closed-connections": ("steady", "con-dup-cause"),
     "needless-notifications": ("rebalance", "con-restart-resume"),
     "double-registration": ("nameserver-cut", "ns-no-early-expire"),
     "late-delays": ("delay", "dly-alo"),

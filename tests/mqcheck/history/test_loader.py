@@ -231,13 +231,13 @@ def test_a_large_history_has_two_threads_and_a_limit_and_leaves_nothing(
     (before,) = rows(tmp_path, settings)
     assert before[0] == 1
     monkeypatch.setattr(loader, "ONE_THREAD_LINES_MAX", 3)
-    monkeypatch.setattr(loader, "MEMORY_BYTES_MIN", 100_000_000)
+    monkeypatch.setattr(loader, "MEMORY_BYTES_MIN", 200_000_000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "spilled"))
     (tmp_path / "spilled").mkdir()
     connection = load(tmp_path)
     (now,) = connection.execute(settings).fetchall()
-    assert now == (2, "95.3 MiB", now[2])
-    connection.execute("CREATE TABLE many AS SELECT range AS n, hash(range) AS h FROM range(8000000)")
+    assert now == (2, "190.7 MiB", now[2])
+    connection.execute("CREATE TABLE many AS SELECT range AS n, hash(range) AS h FROM range(16000000)")
     assert Path(now[2]).is_dir(), "parts of it are on the disk"
     connection.close()
     assert list((tmp_path / "spilled").iterdir()) == []

@@ -53,7 +53,7 @@ def test_a_setting_that_nobody_described_is_refused() -> None:
     [
         ("format = 1", "format = 2", r"format = 2: this mqcheck reads format 1"),
         ('name = "reference by description"', "", r"broker.toml has no name: add it"),
-        ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of clock, disk-full, fsync-error"),
+        ('"pause", ', '"paws", ', r"capabilities = .*'paws' is none of bad-tail, clock, disk-full"),
         ('"pause", ', '"destructive", ', r"'destructive' is none of"),
         ('"commitlog"', '"../log"', r"commit_log = '\.\./log': the log lies below \{data\}"),
         ("[environment]", 'at_end = "leave"\n[environment]', r"at_end = 'leave': write stop or kill"),

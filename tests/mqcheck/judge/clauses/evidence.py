@@ -24,11 +24,6 @@ CUT_AWAY = (
 )
 
 
-def all_members(**to: str) -> Step:
-    """Every subscription to the topic of all groups is something else."""
-    return change("subscriptions", topic="T", to=to)
-
-
 def troubled(kind: str) -> tuple[Step, ...]:
     """Whatever happened on these brokers happened in a fault."""
     return tuple(fault(kind, 1, None, node=broker) for broker in BROKERS)
@@ -41,6 +36,8 @@ def links(kind: str) -> Step:
 def meddled_with_all(history: History) -> None:
     for group in ("g1", "g2", "g3", "go", "gl"):
         meddled(group)(history)
+    for group, topic in (("gq", "Q"), ("gq", "W"), ("gs", "V"), ("gt", "W")):
+        meddled(group, topic)(history)
 
 
 def on_disk(row: Row) -> bool:
@@ -52,7 +49,9 @@ for guarantee in CUT_AWAY:
 for guarantee in (*COMMITTED, "con-group-indep"):
     undecided(guarantee, "nothing but offsets that somebody set", meddled_with_all)
 for guarantee in AT_THE_END:
-    undecided(guarantee, "nothing but lost offsets", all_members(from_where="last"), *troubled("kill"))
+    undecided(
+        guarantee, "nothing but lost offsets", change("subscriptions", to={"from_where": "last"}), *troubled("kill")
+    )
 for guarantee in ("con-no-skip", "con-restart-resume", "con-dup-cause"):
     undecided(guarantee, "nothing but broadcasting", change("subscriptions", to={"mode": "broadcasting"}))
 for guarantee in ("con-retry-delay", "dly-not-early"):

@@ -29,7 +29,6 @@ class Disks(Requests):
         self.restart(LOST, "stop", spoilt, back)
         self.fault("lost-queues", spoilt, back, node=LOST)
         self.nearly_full()
-        self.overload()
 
     def failing_writes(self) -> None:
         self.fault("write-error", DISK_FAULT_MS, CUT_READY_MS, node=FAILING)
@@ -58,14 +57,3 @@ class Disks(Requests):
             asked = {"kind": "pull", "consumer_group": "probe", "position": 0, "expression": "*", "max_num": 8}
             found = {"code": 0, "records": 8, "min_offset": 0, "max_offset": 20}
             self.span("pulls", began + 1_000 + 20 * number, began + 1_005 + 20 * number, found, **asked, **place)
-
-    def overload(self) -> None:
-        """Ten sends that a slow disk keeps out."""
-        self.fault("slow-write", 5_000, 6_000, node=LOST)
-        for number in range(10):
-            message, _ = self.send(5_100 + 20 * number, (TOPIC, LOST, 0))
-            self.offsets[TOPIC, LOST, 0] -= 1
-            for table in ("attempts", "sends"):
-                end = self.find(table, message=message)[-1].end
-                end.update(outcome="refused" if table == "attempts" else "error", code=2)
-                end.pop("queue_offset")
