@@ -169,7 +169,7 @@ def selftest(
     """Prove that the kit notices: run the reference with each planted bug, and with each legal oddity.
 
     \b
-      mqcheck selftest                              all of them: some six minutes on two cores
+      mqcheck selftest                              all of them: some ten minutes on two cores
       mqcheck selftest --select 'rep-*' -n 1        the bugs that break promises of replication, one after the other
 
     A bug is tried in the scenarios that aim at what it breaks, the shortest first, until that guarantee is violated.
