@@ -73,6 +73,7 @@ SCENARIOS: Final = (
             "con-threshold-span",
             "con-flow-resume",
             "con-pull-position",
+            "con-no-skip",
         ),
         run=_backlog,
         seconds=7,

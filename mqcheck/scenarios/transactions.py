@@ -21,6 +21,9 @@ NODE: Final = "broker-a"
 EACH: Final = 8
 """Half messages of each kind."""
 
+PLAIN_PER_S: Final = 80
+"""Messages without a transaction in the same queues, beside them."""
+
 SILENT: Final = 7
 """Half messages that nobody ever decides."""
 
@@ -98,7 +101,8 @@ async def _run(world: World) -> None:
     bank = await _Bank.make(world, "transfers")
     first, second = await bank.teller("teller-1"), await bank.teller("teller-2")
     await bank.teller("clerk-1", "clerks")
-    async with world.phase("load"):
+    plain = bank.traffic.load(bank.topic, producers=1, rate_per_s=PLAIN_PER_S)
+    async with world.phase("load"), plain:
         lost = await bank.halves(first, EACH)
         bank.decide_when_asked(lost, "commit")
         await first.client.abandon()
@@ -171,6 +175,7 @@ SCENARIOS: Final = (
             "txn-no-check-done",
             "txn-group-guard",
             "txn-check-identity",
+            "con-dup-cause",
         ),
         run=_run,
         seconds=7,
