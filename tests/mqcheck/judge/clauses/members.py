@@ -35,7 +35,7 @@ excused("con-notify-ids", "trouble of the broker", fault("pause", 2_500, 2_600, 
 excused("con-rebalance-cover", "a member that lost its connection", lambda h: connected(h, 340, RECOVERING_MS))
 excused("con-rebalance-cover", "a member that has come back", lambda h: connected(h, RECOVERING_MS, None))
 accused("con-rebalance-cover", "a connection that stays", lambda h: connected(h, 340, None))
-excused("con-rebalance-cover", "a kit that stands still", stalled(300, 2_500))
+excused("con-rebalance-cover", "a kit that stands still", stalled(300, 3_500))
 excused("con-rebalance-cover", "orderly groups", change("subscriptions", consumer_group="g3", to={"orderly": True}))
 excused("con-rebalance-cover", "trouble of a broker", fault("kill", 1_500, 1_600, node="broker-b"))
 excused("cli-heartbeat", "stalls", stalled(3_500, 6_200))
