@@ -8,7 +8,7 @@ SHOWN = {
     "stale-route-within-limit": ("nameserver-cut", "ns-close"),
     "answers-out-of-order": ("steady", "sto-fifo-queue"),
     "unknown-fields": ("protocol", "prt-opaque"),
-    "small-pulls": ("steady", "con-alo"),
+    "small-pulls": ("reading", "con-pull-batch"),
     "empty-pulls": ("steady", "con-no-skip"),
     "short-holds": ("protocol", "con-longpoll-timeout"),
     "sometimes-busy": ("steady", "sto-offset-dense"),
