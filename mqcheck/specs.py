@@ -35,7 +35,7 @@ AREAS: Final = (
     "protocol",
     "administration",
 )
-"""File names of the project's own guarantees, in the report's order."""
+"""File names of the project's own guarantees, in the order in which they are listed."""
 
 FAULT_KINDS: Final = (
     "latency",

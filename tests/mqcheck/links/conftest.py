@@ -10,15 +10,18 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from mqcheck.guard import Guard
 from mqcheck.links.toxiproxy import ToxiproxyServer
 
 
 @pytest.fixture(scope="session")
 def toxiproxy() -> Iterator[ToxiproxyServer]:
-    server = ToxiproxyServer.start()
+    guard = Guard()  # tests that are killed leave nothing running either
+    server = ToxiproxyServer.start(on_start=guard.process)
     yield server
     server.stop()
     assert not server.running
+    guard.close()
 
 
 def _bound_pair() -> tuple[socket.socket, socket.socket]:

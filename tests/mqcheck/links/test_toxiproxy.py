@@ -149,6 +149,7 @@ def test_a_stuck_server_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     server = ToxiproxyServer.start()
     try:
         os.kill(server.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, server.pid, os.WSTOPPED | os.WNOWAIT)  # until it has stopped, it may still answer
         with pytest.raises(LinkError, match=r"no answer within 0\.2 s"):
             server._request("get", "/version", seconds_max=0.2)
         monkeypatch.setattr(toxiproxy, "STOP_SECONDS_MAX", 0.2)
