@@ -377,13 +377,18 @@ class Client:
         await asyncio.gather(*(self.heartbeat_to(address) for address in addresses))
 
     async def heartbeat_to(self, address: str) -> None:
-        """One heartbeat to one broker; one whose answer is lost counts too: the broker may have heard it."""
-        if self.silent or self.closed:
-            return
-        async with self._beating.setdefault(address, asyncio.Lock()):
-            await self._heartbeat_to(address)
+        """One heartbeat to one broker; one whose answer is lost counts too: the broker may have heard it.
+
+        It goes on when the caller is cancelled: a leave that follows has to wait for it.
+        """
+        if not (self.silent or self.closed):
+            await asyncio.shield(self.spawn(self._heartbeat_to(address)))
 
     async def _heartbeat_to(self, address: str) -> None:
+        async with self._beating.setdefault(address, asyncio.Lock()):
+            await self._beat_once(address)
+
+    async def _beat_once(self, address: str) -> None:
         settings, members = self.settings, list(self._consumers.values())
         body = heartbeat_body(self.client_id, self._producers, [member.view() for member in members])
         asked, conn = self.recorder.clock.monotonic_ns(), None

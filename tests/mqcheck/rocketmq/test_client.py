@@ -99,6 +99,26 @@ def test_heartbeats_and_their_rows(lab: Any) -> None:
     asyncio.run(run())
 
 
+def test_a_leave_waits_for_a_heartbeat_whose_sender_was_cancelled(lab: Any) -> None:
+    async def run() -> None:
+        async with lab.cluster() as cluster:
+            cluster.create("T")
+            async with lab.client(cluster, heartbeat_ms=60_000, request_timeout_ms=200) as client:
+                consumer = Consumer(client, "G", {"T": "*"}, agree)
+                await consumer.start()
+                beats = len(cluster.broker.asked(34))
+                cluster.broker.script[34] = ["silence"]
+                sender = asyncio.get_running_loop().create_task(client.heartbeat_to(cluster.broker.address))
+                await lab.until(lambda: len(cluster.broker.asked(34)) > beats)
+                sender.cancel()
+                await consumer.close()
+            (lost,) = lab.rows("members", kind="heartbeat", code=None)
+            (left,) = lab.rows("members", kind="unregistered")
+            assert lost["t"] <= left["asked"]
+
+    asyncio.run(run())
+
+
 def test_client_ids_are_new_for_every_life(lab: Any) -> None:
     async def run() -> None:
         async with lab.cluster() as cluster:
