@@ -49,6 +49,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--sabotage", metavar="NAME", help="plant a bug: breaks one promise")
     parser.add_argument("--odd", metavar="NAME", help="be odd in a permitted way")
     parser.add_argument("--control", metavar="FD", type=int, help="inherited socket that takes JSON lines")
+    parser.add_argument(
+        "--clock-ahead", metavar="MS", type=int, default=0, help="how far its clock is ahead: as an earlier life's was"
+    )
     return parser.parse_args(argv)
 
 
@@ -74,15 +77,22 @@ def _log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _clock_ms() -> int:
-    return time.time_ns() // 1_000_000
+class _Clock:
+    """The wall clock, and how far from it this process lives."""
+
+    def __init__(self, ahead_ms: int) -> None:
+        self.ahead_ms = ahead_ms
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000 + self.ahead_ms
 
 
 class _Process:
     """The nodes of this process, from start to stop."""
 
-    def __init__(self, role: str, loaded: Loaded, world: World) -> None:
+    def __init__(self, role: str, loaded: Loaded, world: World, clock: _Clock) -> None:
         self.role = role
+        self.clock = clock
         self.loaded = loaded
         self.world = world
         self.nameserver: NameServerNode | None = None
@@ -146,7 +156,27 @@ class _Process:
 
     def deeds(self) -> Mapping[str, Deed]:
         """What the control socket can ask for."""
-        return {"ping": self._ping, "empty": self._empty, "disk": self._set_disk}
+        return {
+            "ping": self._ping,
+            "empty": self._empty,
+            "disk": self._set_disk,
+            "advance": self._advance,
+            "frames": self._frames,
+        }
+
+    @property
+    def _nodes(self) -> list[NameServerNode | BrokerNode]:
+        return [node for node in (self.nameserver, self.broker) if node is not None]
+
+    async def _advance(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        from reference_impl.deeds import advance
+
+        return advance(self.clock, self._nodes, asked)
+
+    async def _frames(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        from reference_impl.deeds import frames
+
+        return frames(self.clock, self._nodes, asked)
 
     async def _ping(self, asked: Mapping[str, Any]) -> None:
         del asked
@@ -192,8 +222,9 @@ async def _run(arguments: argparse.Namespace) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync") as executor:
-        world = World(_clock_ms, random.Random(), executor, _log, _planted(arguments), time.sleep)  # noqa: S311 - no secret
-        process = _Process(arguments.role, loaded, world)
+        clock = _Clock(arguments.clock_ahead)
+        world = World(clock, random.Random(), executor, _log, _planted(arguments), time.sleep)  # noqa: S311 - no secret
+        process = _Process(arguments.role, loaded, world, clock)
         await process.start()
         control = None
         if arguments.control is not None:

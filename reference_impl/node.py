@@ -56,6 +56,11 @@ class NameServerNode(Struct):
         """Stop cleanly."""
         await self.server.stop()
 
+    def clock_moved(self, by_ms: int, *, expire: bool) -> None:
+        """Know that the clock was moved, and do what is due by it."""
+        self.core.clock_moved(by_ms, expire=expire)
+        self.server.clock_moved()
+
     def empty(self) -> None:
         """Forget what users made."""
         self.core.empty()
@@ -77,6 +82,11 @@ class BrokerNode(Struct):
         with contextlib.suppress(OSError):
             self.store.save()
         self.store.close()
+
+    def clock_moved(self, by_ms: int, *, expire: bool) -> None:
+        """Know that the clock was moved, and do what is due by it."""
+        self.core.clock_moved(by_ms, expire=expire)
+        self.server.clock_moved()
 
     async def empty(self) -> None:
         """Forget what users made, and tell the NameServers so."""

@@ -138,6 +138,11 @@ class RouteTable:
             self._forget(address)
         return [conn for _, conn in silent]
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: no broker is more silent for that."""
+        for live in self.live.values():
+            live.seen_ms += by_ms
+
     def _forget(self, address: str) -> None:
         self.live.pop(address, None)
         for group in list(self.groups.values()):

@@ -76,7 +76,8 @@ class Server:
         log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self._core = core
+        self.core = core
+        """What it serves; may be exchanged for another wrapper around the same one."""
         self._clock_ms = clock_ms
         self._idle_s = idle_close_ms / 1000
         self._log = log
@@ -106,7 +107,7 @@ class Server:
             listening = await self._listen(listener)
             self._listening.append(listening)
             self.addresses.append((listener.host, listener.port_of(listening)))
-        self.carry(self._core.start(self._clock_ms()))
+        self.carry(self.core.start(self._clock_ms()))
         if self._syncs is not None:
             self._syncs.start()
 
@@ -127,7 +128,7 @@ class Server:
             listening.close()
         # What were served from here on would not be saved any more, so it is not served.
         self._draining = True
-        self.carry(self._core.stop(self._clock_ms()))
+        self.carry(self.core.stop(self._clock_ms()))
         await self._calls.settled(STOP_WAIT_MS)
         self._stopping = True
         for handle in (self._timer, *self._idle_timers.values()):
@@ -156,7 +157,7 @@ class Server:
             # One look at the sockets found the bytes of all that are served before the loop looks again.
             self._round_ms = self._clock_ms()
             self.loop.call_soon(self._end_round)
-        self._core.arrived(self._round_ms, len(commands))
+        self.core.arrived(self._round_ms, len(commands))
         for command in commands:
             now_ms = self._clock_ms()
             if self._draining:
@@ -165,7 +166,7 @@ class Server:
                 self._carry_one(Reply(connection.number, answer))
                 continue
             try:
-                effects = self._core.request(now_ms, connection.number, connection.peer, command)
+                effects = self.core.request(now_ms, connection.number, connection.peer, command)
             except Exception:  # the loop must live on; what was asked is in the log
                 self._log(
                     f"ERROR request {command.code} from {connection.peer} broke the core:\n{traceback.format_exc()}"
@@ -186,7 +187,7 @@ class Server:
         if timer is not None:
             timer.cancel()
         if not self._stopping:
-            self.carry(self._core.closed(self._clock_ms(), connection.number))
+            self.carry(self.core.closed(self._clock_ms(), connection.number))
 
     def _watch_idle(self, connection: Connection) -> None:
         left = connection.active_at + self._idle_s - self.loop.time()
@@ -197,14 +198,21 @@ class Server:
 
     def _answered(self, token: str, command: Command | None) -> None:
         if not self._stopping:
-            self.carry(self._core.response(self._clock_ms(), token, command))
+            self.carry(self.core.response(self._clock_ms(), token, command))
 
     def _synced(self, position: int) -> None:
-        self.carry(self._core.flushed(self._clock_ms(), position))
+        self.carry(self.core.flushed(self._clock_ms(), position))
 
     def _streamed(self, stream: int, data: bytes | None) -> None:
         if not self._stopping:
-            self.carry(self._core.stream(self._clock_ms(), stream, data))
+            self.carry(self.core.stream(self._clock_ms(), stream, data))
+
+    def clock_moved(self) -> None:
+        """The wall clock jumped: do what is due by it."""
+        self._round_ms = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._tick()
 
     # Effects and timers.
 
@@ -251,7 +259,7 @@ class Server:
 
     def _arm(self) -> None:
         """Set the timer; one that fires too early does no harm, one too late would."""
-        deadline = None if self._stopping else self._core.next_deadline_ms()
+        deadline = None if self._stopping else self.core.next_deadline_ms()
         if deadline is None or (self._timer_ms is not None and self._timer_ms <= deadline):
             return
         if self._timer is not None:
@@ -264,4 +272,4 @@ class Server:
     def _tick(self) -> None:
         self._timer = self._timer_ms = None
         if not self._stopping:
-            self.carry(self._core.tick(self._clock_ms()))
+            self.carry(self.core.tick(self._clock_ms()))

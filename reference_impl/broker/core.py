@@ -211,6 +211,17 @@ class BrokerCore:
         persistence.save_schedule(state, durable=False)
         return state.registrar.register(state.topics)
 
+    def clock_moved(self, by_ms: int, *, expire: bool) -> None:
+        """The clock was moved on purpose: what messages wait for comes nearer, what the line owes does not.
+
+        Unless ``expire``, members and queue locks stay as old as they were: their owners cannot have noticed.
+        """
+        state = self.state
+        lines = (state.flush_line, state.replica_line, state.relays)
+        sides = (side for side in (state.master, state.slave) if side is not None)
+        for each in (*lines, *sides, *(() if expire else (state.members, state.locks))):
+            each.clock_moved(by_ms)
+
     def _serve(self, request: Request) -> list[Effect]:
         if self.state.slave is not None:
             replication.refuse_on_slave(request)

@@ -73,6 +73,10 @@ class Line(Struct):
         """When the first in line gives up."""
         return self.line[0].deadline_ms if self.line else None
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: nobody has waited longer for that."""
+        self.line = deque(replace(waiter, deadline_ms=waiter.deadline_ms + by_ms) for waiter in self.line)
+
 
 def stored_but(answer: Command, code: ResponseCode) -> Command:
     """The answer to a send that is stored, and not as safe as it should be."""

@@ -65,6 +65,12 @@ class Relays(Struct):
         """When the next one fails."""
         return min((waiting.deadline_ms for waiting in self.waiting.values()), default=None)
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: no client has had more time for that."""
+        self.waiting = {
+            key: waiting._replace(deadline_ms=waiting.deadline_ms + by_ms) for key, waiting in self.waiting.items()
+        }
+
     def _fail(self, keys: list[tuple[int, int]], now_ms: int) -> list[Effect]:
         effects: list[Effect] = []
         for key in keys:

@@ -45,6 +45,10 @@ class QueueLocks(Struct):
             if holder is not None and holder[0] == client:
                 del self.owners[group, queue]
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: no lock is older for that."""
+        self.owners = {key: (client, since_ms + by_ms) for key, (client, since_ms) in self.owners.items()}
+
     def reset(self) -> None:
         """Forget every lock."""
         self.owners.clear()

@@ -136,6 +136,12 @@ class Members(Struct):
         self.filters.sweep(now_ms, lambda group, topic: self.subscription(group, topic) is not None)
         return late
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: nobody is more silent for that."""
+        for group in self.consumers.values():
+            group.seen_ms = {conn: seen_ms + by_ms for conn, seen_ms in group.seen_ms.items()}
+        self.producers_seen_ms = {key: seen_ms + by_ms for key, seen_ms in self.producers_seen_ms.items()}
+
     def client_ids(self, group: str) -> list[str]:
         """Live members of a consumer group, each once.
 

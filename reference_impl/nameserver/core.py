@@ -101,6 +101,13 @@ class NameServerCore:
         del now_ms
         return []
 
+    def clock_moved(self, by_ms: int, *, expire: bool) -> None:
+        """The clock was moved on purpose; unless ``expire``, brokers are no more silent for that."""
+        if not expire:
+            self.state.table.clock_moved(by_ms)
+        if self._scan_at_ms is not None and by_ms < 0:
+            self._scan_at_ms += by_ms
+
     def empty(self) -> None:
         """Forget what users put in; brokers tell their topics again by themselves."""
         self.state.values.clear()

@@ -114,6 +114,12 @@ class Master:
                 effects.append(StreamSend(number, encode_frame(HaFrame(peer.sent, b""))))
         return effects
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: no slave is more silent for that."""
+        for peer in self._peers.values():
+            peer.heard_ms += by_ms
+            peer.said_ms += by_ms
+
     def next_deadline_ms(self) -> int | None:
         """When ``tick`` has something to do."""
         times = [peer.heard_ms + self._silence_ms for peer in self._peers.values()]

@@ -115,6 +115,14 @@ class Slave:
             return self._report(link, now_ms)
         return []
 
+    def clock_moved(self, by_ms: int) -> None:
+        """The clock was moved on purpose: the master is not more silent for that."""
+        self._try_ms += by_ms
+        if self._link is not None:
+            self._link.opened_ms += by_ms
+            self._link.heard_ms += by_ms
+            self._link.said_ms += by_ms
+
     def next_deadline_ms(self) -> int | None:
         """When ``tick`` has something to do."""
         link = self._link

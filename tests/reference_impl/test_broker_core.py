@@ -129,3 +129,49 @@ def test_a_core_that_has_not_started_has_nothing_due(bench: type[Bench]) -> None
     fresh = BrokerCore(b.settings, b.store, b.disk, b.broker.state.rng)
     assert fresh.next_deadline_ms() is None
     assert fresh.tick(0) == []
+
+
+def move_clock(b: Any, ms: int, *, expire: bool = False) -> None:
+    """The clock jumps on purpose, as `advance` on the control socket makes it jump."""
+    b.now_ms += ms
+    b.broker.clock_moved(ms, expire=expire)
+    b.carry(b.core.tick(b.now_ms))
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+def test_a_clock_that_is_moved_makes_nobody_wait_longer(bench: type[Bench], hours: int) -> None:
+    b = bench(flushDiskType="SYNC_FLUSH")
+    b.heartbeat(1, "G")
+    lock = b'{"consumerGroup":"G","clientId":"c1","mqSet":[{"topic":"T","brokerName":"broker-a","queueId":0}]}'
+    assert b.ask(41, body=lock).code == 0
+    waiting = b.begin(310, b.send_fields("T", properties={"WAIT": "true"}), b"x")
+    move_clock(b, hours * 3_600_000)
+    assert b.answer(waiting) is None, "it waits for the disk, and not for two hours"
+    assert b.broker.state.members.client_ids("G") != []
+    stranger = lock.replace(b'"c1"', b'"c2"')
+    assert b'"lockOKMQSet":[]' in b.ask(41, body=stranger).body
+    b.flush()
+    assert b.answer(waiting).code == 0
+
+
+def test_members_and_locks_expire_by_a_moved_clock_where_that_is_wanted(bench: type[Bench]) -> None:
+    b = bench()
+    b.heartbeat(1, "G")
+    move_clock(b, 3_600_000, expire=True)
+    assert b.broker.state.members.client_ids("G") == []
+
+
+def test_a_slave_is_not_given_up_by_a_moved_clock(bench: type[Bench]) -> None:
+    b = bench()
+    b.stream(1, b"")
+    b.stream(1, (0).to_bytes(8, "big"))
+    b.streamed.clear()
+    move_clock(b, 3_600_000)
+    assert b.streamed == []
+    s = bench(brokerRole="SLAVE", brokerId=1, haMasterAddress="h:1")
+    s.advance(1)
+    (opened,) = s.streamed
+    s.stream(opened.stream, b"")
+    s.streamed.clear()
+    move_clock(s, 3_600_000)
+    assert s.streamed == []

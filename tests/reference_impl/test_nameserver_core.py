@@ -91,3 +91,15 @@ def test_emptied_it_forgets_topics_until_the_next_registration(nameserver: Any) 
 def test_it_calls_nobody_and_has_no_disk(nameserver: Any) -> None:
     core = nameserver().core
     assert core.response(0, "x", None) == core.flushed(0, 1) == core.stop(0) == []
+
+
+@pytest.mark.parametrize("expire", [False, True])
+def test_a_clock_that_is_moved_expires_brokers_only_where_that_is_wanted(nameserver: Any, expire: bool) -> None:
+    world, hour_ms = nameserver(), 3_600_000
+    world.register()
+    world.core.clock_moved(hour_ms, expire=expire)
+    world.core.tick(hour_ms)
+    assert bool(world.addresses()) != expire
+    world.register(now=hour_ms)
+    world.core.clock_moved(-hour_ms, expire=expire)
+    assert world.core.next_deadline_ms() < 120_000
