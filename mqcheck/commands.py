@@ -237,7 +237,13 @@ def baseline(
 
 @app.command("list")
 def list_(specs: SpecFolders = None) -> int:
-    """List every guarantee and every scenario with what it aims at."""
+    """List every guarantee and every scenario with what it aims at, then count them.
+
+    The counts are by area, level and subject; after them come the promises that wait for something: those that are
+    aimed at only under full, by no scenario, and those that no target of the kit can be tested for, with the reason.
+    """
+    from mqcheck.census import told
+    from mqcheck.machinery import choose_target, known_targets
     from mqcheck.scenarios.base import all_scenarios
     from mqcheck.specs import load_specs
 
@@ -249,13 +255,14 @@ def list_(specs: SpecFolders = None) -> int:
     print(f"\n{len(scenarios)} scenarios")
     for scenario in scenarios.values():
         print(f"  {scenario.name:<24} {scenario.summary}\n{'':<27}aims at {', '.join(scenario.aims)}")
+    print("\n" + "\n".join(told(loaded, scenarios, choose_target(known_targets({}), "reference"))))
     return exits.HELD
 
 
 @app.command("show")
 def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
     """Show one guarantee: what is promised, under which conditions, who says so, and the queries that judge it."""
-    from mqcheck.specs import load_specs
+    from mqcheck.specs import FEATURES, load_specs
 
     found = load_specs(specs or []).get(guarantee)
     print(
@@ -264,6 +271,7 @@ def show(guarantee: GuaranteeId, specs: SpecFolders = None) -> int:
     )
     for title, texts in (
         ("needs one of the faults", found.needs),
+        ("needs of its target", [FEATURES[name] for name in found.features]),
         ("exceptions", found.exceptions),
         ("sources", found.sources),
         ("planted bugs it must catch", found.sabotage),

@@ -136,8 +136,8 @@ def selected(trials: Sequence[Trial], globs: Sequence[str]) -> list[Trial]:
 
 
 def unplanted(specs: Specs) -> list[str]:
-    """Promises for which no bug is planted."""
-    return [each.id for each in specs if each.level in PROMISES and not each.sabotage]
+    """Promises for which no bug is planted, but those about features that the reference does not have."""
+    return [each.id for each in specs if each.level in PROMISES and not each.sabotage and not each.features]
 
 
 def command_of(options: Mapping[str, Any]) -> Command:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -68,6 +68,16 @@ FAULT_KINDS: Final = (
 )
 """Kinds of fault that ``needs`` may name."""
 
+FEATURES: Final = {
+    "pop": "consumption by POP: no client of the kit pops messages",
+    "controller": "controller mode: the kit starts no broker with controllers",
+    "timer": "delays of any length: no workload of the kit asks for one",
+}
+"""Parts of RocketMQ 5 that ``features`` may name → what each is, and why no target can be tested for it.
+
+A target of which one can be tested has its name among its capabilities.
+"""
+
 ALWAYS: Final = "TRUE"
 """The condition of a guarantee that asks for none."""
 
@@ -114,11 +124,18 @@ class Guarantee:
     """The file the entry stands in."""
     figures: str = ""
     """For NOT-PROMISED entries: a query for texts (column ``figure``) that say how much; may be empty."""
+    features: tuple[str, ...] = ()
+    """Parts of RocketMQ that it is about and that not every target can be tested for: names out of FEATURES."""
 
     @property
     def promised(self) -> bool:
         """False for NOT-PROMISED entries, which are counted and never judged."""
         return self.level != "NOT-PROMISED"
+
+    def untestable(self, capabilities: Container[str]) -> str:
+        """Why a target that can do these things cannot be tested for it; empty when it can."""
+        missing = [FEATURES[name] for name in self.features if name not in capabilities]
+        return f"from RocketMQ {self.since} on, {'; '.join(missing)}" if missing else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +231,7 @@ class _Entry:
 
     TEXTS: Final = ("id", "title", "subject", "level", "statement", "exercised")
     OPTIONAL_TEXTS: Final = ("applies", "since", "until", "violations", "inconclusive", "seen", "figures")
-    LISTS: Final = ("needs", "exceptions", "sources", "sabotage", "legal_odd")
+    LISTS: Final = ("needs", "features", "exceptions", "sources", "sabotage", "legal_odd")
     NUMBERS: Final = ("tolerance_ms", "enough")
 
     def __init__(self, path: Path, data: Mapping[str, Any]) -> None:
@@ -251,12 +268,20 @@ class _Entry:
         for kind in values["needs"]:
             if kind not in FAULT_KINDS:
                 raise self.fail("needs", f"{kind!r} is no fault; known are {', '.join(FAULT_KINDS)}")
+        self.check_features(values)
         if values["level"] == "NOT-PROMISED":
             if not values["seen"] or values["violations"] or values["inconclusive"]:
                 raise self.fail("seen", "a NOT-PROMISED entry has a query 'seen' and no violations or inconclusive")
         elif not values["violations"] or values["seen"] or values["figures"]:
             rule = "a promise has a query 'violations'; 'seen' and 'figures' belong to NOT-PROMISED"
             raise self.fail("violations", rule)
+
+    def check_features(self, values: Mapping[str, Any]) -> None:
+        for name in values["features"]:
+            if name not in FEATURES:
+                raise self.fail("features", f"{name!r} is none; known are {', '.join(FEATURES)}")
+        if values["features"] and not values["since"]:
+            raise self.fail("since", "an entry with 'features' says since which version there are such")
 
     def text(self, field: str, *, required: bool) -> str:
         value = self.data.get(field, "")

@@ -169,7 +169,7 @@ def _not_run(guarantee: Guarantee, plan: PlanFile) -> Verdict:
 
 def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Guarantee, facts: _Facts) -> _Judged:
     aimed = guarantee.id in plan.aims
-    missing = _missing_capability(plan, guarantee, facts.confirmed)
+    missing = guarantee.untestable(plan.capabilities or ()) or _missing_capability(plan, guarantee, facts.confirmed)
     if missing:
         return _Judged(NOT_APPLICABLE, missing)
     try:

@@ -282,6 +282,7 @@ def _guarantee(
         "id": name,
         "subject": guarantee.subject if guarantee else mine[0].subject,
         "level": guarantee.level if guarantee else mine[0].level,
+        **({"area": guarantee.area} if guarantee else {}),
         "verdict": verdict,
         "known": verdict == VIOLATED and name not in news,
         "exercised": exercised,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mqcheck.judge.verdicts import INCONCLUSIVE, VIOLATED, WORST_FIRST
+from mqcheck.report.counts import counts
 from mqcheck.report.outcomes import Outcome
 from mqcheck.report.summary import beside_baseline, conditions, headline, relative
 
@@ -65,7 +66,7 @@ def verdict_line(verdict: Mapping[str, Any], selected: set[tuple[str, str]]) -> 
 
 
 def totals(report: Mapping[str, Any]) -> list[str]:
-    """The headline, the run beside its baseline, then levels and subjects that the headline leaves out."""
+    """The headline, the run beside its baseline, levels and subjects that it leaves out, and counts of all."""
     lines = [headline(report), *filter(None, [beside_baseline(report)])]
     for level in ("SHOULD", "MAY"):
         told = _counts(
@@ -76,7 +77,7 @@ def totals(report: Mapping[str, Any]) -> list[str]:
     lines.extend([f"client's own promises: {told}"] if told else [])
     seen = [line for line in report["guarantees"] if line["level"] == "NOT-PROMISED" and line["exercised"]]
     lines.extend([f"not promised, but seen: {', '.join(line['id'] for line in seen)}"] if seen else [])
-    return lines
+    return [*lines, *counts(report["guarantees"])]
 
 
 def _counts(lines: list[Mapping[str, Any]]) -> str:

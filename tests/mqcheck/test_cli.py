@@ -68,9 +68,13 @@ def test_list_and_show_know_every_guarantee(capsys: pytest.CaptureFixture[str]) 
     listed = capsys.readouterr().out
     for guarantee in load_specs():
         assert guarantee.id in listed
+    assert "not applicable to any target: " in listed
+    assert "\n  pop-invisible: from RocketMQ 5.0 on, consumption by POP: no client" in listed
     assert main(["show", "dur-ack-kill"]) == 0
     shown = capsys.readouterr().out
     assert load_specs().get("dur-ack-kill").violations in shown
+    assert main(["show", "pop-invisible"]) == 0
+    assert "needs of its target:\n  consumption by POP" in capsys.readouterr().out
 
 
 def test_the_plan_of_a_seed_can_be_read_before_it_is_run(capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,6 +116,8 @@ def test_every_bug_has_scenarios_and_every_promise_a_bug() -> None:
         if trial.guarantee:
             assert all(trial.guarantee in scenarios[name].aims for (name,) in trial.runs)
     assert unplanted(specs) == []
+    bare = [guarantee for guarantee in specs if guarantee.promised and not guarantee.sabotage]
+    assert all(guarantee.features for guarantee in bare)
 
 
 def test_a_selection_names_bugs_oddities_or_guarantees() -> None:

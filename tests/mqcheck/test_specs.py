@@ -9,7 +9,7 @@ import pytest
 from mqcheck.errors import SpecsError
 from mqcheck.history.helpers import expand
 from mqcheck.sabotage import CLIENT_SABOTAGES
-from mqcheck.specs import load_specs, read_file
+from mqcheck.specs import FEATURES, load_specs, read_file
 from reference_impl.sabotage import SABOTAGES
 
 ENTRY = """
@@ -37,6 +37,7 @@ def test_the_projects_own_guarantees_are_there() -> None:
     planted = {name: bug.guarantee for name, bug in {**SABOTAGES, **CLIENT_SABOTAGES}.items()}
     clients = {guarantee.id for guarantee in specs if guarantee.subject == "client"}
     assert {bug.guarantee for bug in CLIENT_SABOTAGES.values()} == clients
+    assert {name for guarantee in specs for name in guarantee.features} == set(FEATURES)
     assert {name: guarantee.id for guarantee in specs for name in guarantee.sabotage} == planted
 
 
@@ -96,6 +97,11 @@ def test_a_users_own_folder_is_added(tmp_path: Path) -> None:
         (('title = "A thing"', 'title = "A thing"\nenough = true'), "field 'enough': must be a whole number"),
         (('title = "A thing"', 'title = "A thing"\ntolerance_ms = -1'), "field 'tolerance_ms': must be a whole number"),
         (('title = "A thing"', 'title = "A thing"\nneeds = ["quake"]'), "field 'needs': 'quake' is no fault"),
+        (
+            ('title = "A thing"', 'title = "A thing"\nfeatures = ["push"]'),
+            "field 'features': 'push' is none; known are",
+        ),
+        (('title = "A thing"', 'title = "A thing"\nfeatures = ["pop"]'), "field 'since': an entry with 'features'"),
         (('title = "A thing"', 'title = "A thing"\nneeds = "kill"'), "field 'needs': must be a list of texts"),
         (('title = "A thing"', 'title = "A thing"\nsubjct = "x"'), "field 'subjct': unknown; known are"),
     ],

@@ -34,7 +34,7 @@ MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("profile", "workloads", "scenarios"),
     ("plan", "runner", "report", "settings", "options"),
     ("session", "machinery", "simulation", "collection", "scheduler", "hooks", "fixtures"),
-    ("conformance", "matrix", "selftest", "repro", "baseline"),
+    ("conformance", "matrix", "selftest", "census", "repro", "baseline"),
     ("plugin", "cli", "commands", "__main__"),
 )
 # reference_impl reads top to bottom: each module imports only to its left.

@@ -47,6 +47,8 @@ def test_levels_and_clients_have_lines_of_their_own(report: dict[str, Any]) -> N
         "SHOULD: violated 1",
         "client's own promises: violated 1",
         "not promised, but seen: no-power",
+        "9 guarantees: MUST 7, SHOULD 1, NOT-PROMISED 1; broker 8, client 1",
+        "by area: storage 5, consumption 3, order 1",
     ]
 
 
