@@ -49,6 +49,7 @@ app.add_typer(external, name="external")
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", help="Its NameServers: HOST:PORT, several as HOST:PORT;….")]
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A run's folder, its history/, or one history in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print what report.json would hold.")]
+Events = Annotated[bool, typer.Option("--json", help="Print events: one JSON object a line.")]
 Known = Annotated[
     str | None,
     typer.Option(
@@ -71,17 +72,22 @@ GuaranteeId = Annotated[str, typer.Argument(metavar="GUARANTEE", help="An id as 
 
 
 @app.command("run", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run(context: typer.Context) -> int:
+def run(context: typer.Context, as_json: Events = False) -> int:
     """Run the suite and judge it: pytest --mqcheck, with --target for --mqcheck-target and so on.
+
+    A terminal shows the run as it happens: what each scenario is doing, its active faults, operations per second, send
+    latency, verdicts, and about how long it will take yet; a log gets a line every few seconds. -q shows none of it.
+    With --json standard output is one JSON object a line, the last one with the exit status (docs/live.md), and
+    pytest's own output goes to standard error.
 
     Options: --target reference|apache:VERSION|docker:IMAGE|exec:FILE|external:HOST:PORT, --rocketmq-home DIR,
     --allow destructive, --profile quick|full, --seed N, --select GLOB (repeatable), --report DIR, --sabotage NAME,
     --odd NAME, --specs DIR (repeatable), --known FILE|none, --baseline FILE, --retries N, --strict, --concurrency N.
-    Anything else goes to pytest: -n 2, -x, -v, --lf, --junitxml FILE.
+    Anything else goes to pytest: -n 2, -x, -v, -q, --lf, --junitxml FILE.
     """
-    import pytest
+    from mqcheck.live.run import run as run_live
 
-    return int(pytest.main(["--mqcheck", *plugin_arguments(), *translate(context.args)]))
+    return run_live(["--mqcheck", *plugin_arguments(), *translate(context.args)], as_json=as_json)
 
 
 @app.command("check")

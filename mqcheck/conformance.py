@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Generator, Mapping, Sequence
 from queue import Empty, SimpleQueue
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -26,6 +26,11 @@ from mqcheck.scheduler import ScenarioScheduling
 from mqcheck.session import KitSession
 from mqcheck.settings import Settings
 
+if TYPE_CHECKING:
+    from mqcheck.live.feed import Feed
+
+LIVE: Final = "mqcheck-live"
+"""Name of the plugin of ``mqcheck run`` that shows a run as it happens (``live.show``)."""
 POLL_SECONDS: Final = 0.2
 """How often a waiting item looks whether there is progress to print."""
 
@@ -41,10 +46,15 @@ class Conformance:
         self.ids = ids
         self.is_worker = told is not None
         self.workers = int(told["workers"]) if told else 1
-        self.run = machinery.from_input(told) if told else machinery.new_run(settings, config.rootpath)
+        self.run = (
+            machinery.from_input(told)
+            if told
+            else machinery.new_run(settings, config.rootpath, live=self._live() is not None)
+        )
         self.selected: list[str] = []
         self.report: dict[str, Any] | None = None
         self.failures: dict[str, str] = {}
+        self._feed: Feed | None = None
         self._kit: machinery.Kit | None = None
         self._known = NOTHING
         self._added_faults: tuple[str, ...] = ()
@@ -63,6 +73,17 @@ class Conformance:
         """True in the process that hands items to xdist workers."""
         return self.config.pluginmanager.has_plugin("dsession")
 
+    def at_once(self) -> int:
+        """How many scenarios run at the same time, over all processes."""
+        workers = self._xdist_workers() if self.is_controller else self.workers
+        sharers, limit = machinery.sharing(self.settings, workers, self.kit().at_once)
+        return sharers * limit
+
+    def expected_seconds(self) -> dict[str, float]:
+        """Estimates by scenario, of those selected; under xdist, where only workers know more, of those planned."""
+        wanted = [one.scenario for one in self.planned()]
+        return {one.name: float(one.seconds) for one in wanted if self.is_controller or one.name in self.selected}
+
     def kit(self) -> machinery.Kit:
         """Target, scenarios and guarantees, loaded when first wanted."""
         if self._kit is None:
@@ -79,7 +100,7 @@ class Conformance:
                     self.settings.rocketmq_home,
                     self.settings.allow,
                 )
-                kit = machinery.load(self.settings, self.run, target)
+                kit = machinery.load(self.settings, self.run, target, self._open_feed())
                 self._known = load_known(
                     self.settings.known,
                     self.settings.target,
@@ -181,6 +202,8 @@ class Conformance:
         """End the kit, write the reports, settle the exit status."""
         if self._session is not None:
             self._session.close()
+        if self._feed is not None:
+            self._feed.close()
         if self.is_worker or self.starts_nothing or not self.run.folder.is_dir():
             return
         if (self.run.folder / "history").is_dir():
@@ -202,12 +225,15 @@ class Conformance:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_make_scheduler(self, config: pytest.Config) -> ScenarioScheduling:
         """xdist: items of a scenario stay together."""
-        from xdist.workermanage import parse_tx_spec_config  # type: ignore[import-untyped]
-
         seconds = {one.scenario.name: float(one.scenario.seconds) for one in self.kit().planned}
-        workers = len(parse_tx_spec_config(config))
+        workers = self._xdist_workers()
         sharers, _ = machinery.sharing(self.settings, workers, self.kit().at_once)
         return ScenarioScheduling(config, workers, sharers, seconds, self._assign)
+
+    def _xdist_workers(self) -> int:
+        from xdist.workermanage import parse_tx_spec_config  # type: ignore[import-untyped]
+
+        return len(parse_tx_spec_config(self.config))
 
     def _assign(self, worker: str, scenarios: Sequence[str]) -> None:
         path = self.run.folder / "assigned" / f"{worker}.json"
@@ -239,9 +265,24 @@ class Conformance:
     def _scenario_finished(self, outcome: Outcome) -> None:
         """Called in the kit's thread: what violates something in a way that is news is run again, after the others."""
         self._finished.put(outcome)
+        if self._feed is not None:
+            self._feed.judged(outcome)
         if self._session is not None:
             for number in repetitions(outcome, self._known, self.settings.retries):
                 self._session.start([outcome.scenario], number)
+
+    def _live(self) -> Any:
+        """What shows the run as it happens, in the process that prints; None where nobody does."""
+        return self.config.pluginmanager.getplugin(LIVE)
+
+    def _open_feed(self) -> Feed | None:
+        if not self.run.live or self.starts_nothing:
+            return None
+        from mqcheck.live.feed import Feed
+
+        process = self.config.workerinput["workerid"] if self.is_worker else "main"  # type: ignore[attr-defined]
+        self._feed = Feed(self.run.folder, process)
+        return self._feed
 
     def _note_failure(self, report: pytest.TestReport) -> None:
         verdict = dict(report.user_properties).get("verdict")
@@ -267,15 +308,21 @@ class Conformance:
             for found in self.config.hook.pytest_mqcheck_report_sections(config=self.config, folder=self.run.folder)
             for section in found
         ]
+        seconds = round(time.monotonic() - self._began, 3)
         try:
             self.report = write_reports(
-                self.run.folder, self.kit().specs, run=self._told(), sections=sections, known=self._known
+                self.run.folder,
+                self.kit().specs,
+                run={**self.told_at_start(), "seconds": seconds},
+                sections=sections,
+                known=self._known,
             )
         except Exception as error:  # the verdicts must reach the terminal and the exit status all the same
             self.failures["report"] = exits.HARNESS
             self._write(f"mqcheck: the report could not be written: {error}")
 
-    def _told(self) -> dict[str, Any]:
+    def told_at_start(self) -> dict[str, Any]:
+        """What is known of the run from its beginning: report.json's key ``run`` has it too."""
         return {
             "id": self.run.id,
             "seed": self.run.seed,
@@ -285,7 +332,6 @@ class Conformance:
             "sabotage": self.settings.sabotage,
             "odd": self.settings.odd,
             "started": self.run.started,
-            "seconds": round(time.monotonic() - self._began, 3),
         }
 
     def _print_progress(self) -> None:
@@ -300,7 +346,8 @@ class Conformance:
     def _print_line(self, outcome: Outcome) -> None:
         from mqcheck.report.terminal import progress_line
 
-        if self.config.get_verbosity() >= 0:
+        live = self._live()
+        if self.config.get_verbosity() >= 0 and not (live is not None and live.shows):
             self._write(progress_line(outcome))
 
     def _write(self, text: str) -> None:

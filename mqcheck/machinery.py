@@ -27,6 +27,7 @@ from mqcheck.specs import FAULT_KINDS, Specs, load_specs
 
 if TYPE_CHECKING:
     from mqcheck.faults.base import Fault
+    from mqcheck.live.feed import Feed
     from mqcheck.runner import Stage
     from mqcheck.scenarios.base import Scenario
     from mqcheck.targets.base import Target
@@ -36,7 +37,7 @@ KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 TARGET_KINDS: Final = ("apache:VERSION", "docker:IMAGE", "exec:FILE", "external:HOST:PORT")
 """Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
-    {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work"}
+    {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work", "live"}
 )
 """Everything a run leaves in its folder; a folder with anything else in it is not ours to clear."""
 
@@ -50,6 +51,8 @@ class Run:
     seed: int
     started: str
     """ISO 8601, UTC."""
+    live: bool = False
+    """Whether somebody looks on: then processes with scenarios tell their events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,12 @@ def require_kit() -> None:
         )
 
 
-def new_run(settings: Settings, base: Path) -> Run:
+def new_run(settings: Settings, base: Path, *, live: bool = False) -> Run:
     """A fresh identity: the seed given or drawn, the folder given or ``base/.mqcheck/<id>``. Makes nothing."""
     now = datetime.now(UTC)
     seed = settings.seed if settings.seed is not None else draw_seed()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return Run(run_id, settings.report or base / ".mqcheck" / run_id, seed, now.isoformat(timespec="seconds"))
+    return Run(run_id, settings.report or base / ".mqcheck" / run_id, seed, now.isoformat(timespec="seconds"), live)
 
 
 def draw_seed() -> int:
@@ -196,9 +199,11 @@ def choose_target(
     raise SettingsError(f"no target is called {name!r}; there are {', '.join((*sorted(targets), *TARGET_KINDS))}")
 
 
-def load(settings: Settings, run: Run, target: Target) -> Kit:
-    """The real kit for one target. Raises UserError for anything that cannot be used; starts nothing."""
-    from mqcheck.disks.tools import missing_disk
+def load(settings: Settings, run: Run, target: Target, feed: Feed | None = None) -> Kit:
+    """The real kit for one target, which tells ``feed`` what happens; starts nothing.
+
+    Raises UserError for anything that cannot be used.
+    """
     from mqcheck.judge.process import JudgeProcess
     from mqcheck.links.toxiproxy import find_binary
     from mqcheck.profile import fitted, profile_named
@@ -207,14 +212,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
     from mqcheck.targets.base import DiskChoice
 
     find_binary()
-    if target.name.startswith("external:") and (settings.concurrency or 1) > 1:
-        raise SettingsError(
-            f"concurrency = {settings.concurrency} with {target.name}: one process can tell apart what passes one "
-            f"scenario's links to a cluster, not several; leave it out, and say -n {settings.concurrency} for as many "
-            f"processes"
-        )
-    if settings.disk == "fuse" and (why := missing_disk()):
-        raise MissingToolError(f"--mqcheck-disk fuse: {why}")
+    _check_fit(settings, target)
     specs = load_specs(settings.specs)
     profile = fitted(profile_named(settings.profile), target)
 
@@ -236,6 +234,7 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
                     odd=settings.odd,
                     replay=replay(settings, run, scenario.name),
                     disk=DiskChoice(settings.disk, settings.disk_model),
+                    on_row=feed.scenario(scenario.name, folder) if feed is not None else None,
                 )
 
             try:
@@ -253,6 +252,20 @@ def load(settings: Settings, run: Run, target: Target) -> Kit:
         target_version=target.version,
         at_once=target.at_once,
     )
+
+
+def _check_fit(settings: Settings, target: Target) -> None:
+    """Raises UserError for settings that do not go with the target, or with this machine."""
+    from mqcheck.disks.tools import missing_disk
+
+    if target.name.startswith("external:") and (settings.concurrency or 1) > 1:
+        raise SettingsError(
+            f"concurrency = {settings.concurrency} with {target.name}: one process can tell apart what passes one "
+            f"scenario's links to a cluster, not several; leave it out, and say -n {settings.concurrency} for as many "
+            f"processes"
+        )
+    if settings.disk == "fuse" and (why := missing_disk()):
+        raise MissingToolError(f"--mqcheck-disk fuse: {why}")
 
 
 def replay(settings: Settings, run: Run, scenario: str) -> str:
@@ -303,9 +316,10 @@ def _stage() -> Iterator[Stage]:
 
 def as_input(run: Run, workers: int) -> dict[str, Any]:
     """What a worker is told, in types that travel."""
-    return {"id": run.id, "folder": str(run.folder), "seed": run.seed, "started": run.started, "workers": workers}
+    told = {"id": run.id, "folder": str(run.folder), "seed": run.seed, "started": run.started, "live": run.live}
+    return {**told, "workers": workers}
 
 
 def from_input(data: Mapping[str, Any]) -> Run:
     """The run that ``as_input`` described."""
-    return Run(data["id"], Path(data["folder"]), data["seed"], data["started"])
+    return Run(data["id"], Path(data["folder"]), data["seed"], data["started"], data["live"])

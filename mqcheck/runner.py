@@ -12,7 +12,7 @@ import contextlib
 import datetime
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -99,19 +99,20 @@ async def run_scenario(
     odd: str | None = None,
     replay: str = "",
     disk: DiskChoice | None = None,
+    on_row: Callable[[Mapping[str, Any]], None] | None = None,
 ) -> None:
     """Run a scenario once and leave its history in `folder` (made if need be, must hold no history).
 
     One that the target cannot take leaves a plan that says why, and a history without events.
     Called by the session, in any thread's loop. Never raises for what goes wrong on the way: that is `harness_error`
     in plan.json; but RefusedError when a node refused what the user had asked for. Cancelling it takes everything down
-    before CancelledError goes on.
+    before CancelledError goes on. `on_row` is the recorder's.
     """
     disk = (disk or DiskChoice()) if scenario.needs & DISK_CAPABILITIES else None
     plan = _PlanFile(folder / "plan.json", _plan(scenario, target, profile, seed, run, sabotage, odd, replay))
     plan.write(not_applicable=unfit(scenario, target, profile) or None)
     began = stage.clock.monotonic_ns()
-    recorder = Recorder(folder / "events", run=run, process=KIT, number=0, clock=stage.clock)
+    recorder = Recorder(folder / "events", run=run, process=KIT, number=0, clock=stage.clock, on_row=on_row)
     watch = StallWatch(recorder, asyncio.get_running_loop())
     if stage.stalls:
         watch.start()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,10 +44,20 @@ class Recorder:
     ``begin`` and ``point`` return only after the line has been given to the kernel, so a caller that writes to a socket
     afterwards keeps the rule that no broker holds a message the history does not know.
     A column ``t`` replaces the stamp (rows of one answer that share its request's time). Raises StreamError when a
-    line cannot be written.
+    line cannot be written. `on_row` gets every row after it was written, and must neither keep nor change it.
     """
 
-    def __init__(self, events: Path, *, run: str, process: str, number: int, life: int = 0, clock: Clock) -> None:
+    def __init__(
+        self,
+        events: Path,
+        *,
+        run: str,
+        process: str,
+        number: int,
+        life: int = 0,
+        clock: Clock,
+        on_row: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> None:
         if not 0 <= number <= PROCESS_NUMBER_MAX:
             raise StreamError(
                 f"process number {number} is outside 0..{PROCESS_NUMBER_MAX}: number a run's processes from 0"
@@ -61,6 +72,7 @@ class Recorder:
         self._encode = msgspec.json.Encoder().encode
         self._last_id = number << COUNTER_BITS
         self._lines = 0
+        self._on_row = on_row
         events.mkdir(parents=True, exist_ok=True)
         try:
             self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
@@ -125,6 +137,8 @@ class Recorder:
             if value is not None:
                 row[name] = value
         self._write(row)
+        if self._on_row is not None:
+            self._on_row(row)
 
     def _write(self, row: dict[str, Any]) -> None:
         line = self._encode(row) + b"\n"

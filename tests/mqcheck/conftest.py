@@ -43,8 +43,19 @@ def note(**row):
         file.write(json.dumps({**row, "pid": os.getpid(), "t": time.monotonic()}) + "\\n")
 
 
+FEED = None
+
+
+def told(scenario, folder):
+    if FEED is not None:
+        row = FEED.scenario(scenario.name, folder)
+        row({"e": "phases", "w": "b", "t": time.monotonic_ns(), "op": 1, "name": "fault"})
+        row({"e": "faults", "w": "b", "t": time.monotonic_ns(), "op": 2, "kind": "kill", "node": "broker-a"})
+
+
 async def run_one(scenario, folder):
     note(event="began", scenario=scenario.name)
+    told(scenario, folder)
     try:
         if scenario.data.get("dies") and not (HERE / "died").exists():
             (HERE / "died").touch()
@@ -52,6 +63,8 @@ async def run_one(scenario, folder):
         if "missing" in scenario.data:
             raise MissingToolError(scenario.data["missing"])
         await asyncio.sleep(scenario.data.get("delay", 0))
+        while "until" in scenario.data and not (HERE / scenario.data["until"]).exists():
+            await asyncio.sleep(0.02)
         (folder / "events").mkdir()
         lines = ['{"e":"streams","t":1,"format":1}', '{"e":"sends","w":"b","t":2,"op":1}']
         lines.append('{"e":"faults","t":3,"op":2,"kind":"kill","node":"broker-a","began":3,"healed":5000003}')
@@ -99,7 +112,10 @@ def guarantee(name, level):
         sabotage=(), legal_odd=(), area="storage", path="storage.toml")
 
 
-def load(settings, run, target):
+def load(settings, run, target, feed=None):
+    global FEED
+    FEED = feed
+
     @asynccontextmanager
     async def open_runner():
         note(event="opened", seed=run.seed, profile=settings.profile)

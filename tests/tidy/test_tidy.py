@@ -32,7 +32,7 @@ MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("links", "judge", "disks"),
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),
-    ("plan", "runner", "report", "settings", "options"),
+    ("plan", "runner", "report", "live", "settings", "options"),
     ("session", "machinery", "simulation", "collection", "scheduler", "hooks", "fixtures"),
     ("conformance", "matrix", "selftest", "census", "repro", "baseline"),
     ("plugin", "cli", "commands", "__main__"),

@@ -75,6 +75,16 @@ def test_operation_and_point(tmp_path: Path) -> None:
     assert recorder.point("checks", own) == own
 
 
+def test_a_listener_gets_every_row_after_it_is_written(tmp_path: Path) -> None:
+    seen: list[tuple[dict[str, Any], int]] = []
+    recorder = open_recorder(tmp_path, on_row=lambda row: seen.append((dict(row), len(lines(recorder)))))
+    recorder.end("sends", recorder.begin("sends", topic="T", tag=None), outcome="ok")
+    recorder.point("config", key="k")
+    recorder.close()
+    assert [row for row, _ in seen] == lines(recorder)[1:-1]
+    assert [count for _, count in seen] == [2, 3, 4]
+
+
 def test_ids_are_the_process_number_and_a_counter(tmp_path: Path) -> None:
     recorder = open_recorder(tmp_path)
     assert [recorder.new_id(), recorder.point("stalls"), recorder.begin("sends")] == [3 * 2**40 + n for n in (1, 2, 3)]
