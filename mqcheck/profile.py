@@ -150,6 +150,10 @@ REGISTERED_MS: Final = 3_000
 """What a cluster may take to settle once every broker has registered again and every held pull has ended. Ours."""
 
 
+SYNCS: Final = 4
+"""As many periods of a slave's copying as a scenario of slaves takes at most: it waits for one of them. Ours."""
+
+
 def fitted(profile: Profile, target: Target) -> Profile:
     """The profile with those of its waits lengthened that follow from what the target cannot be told.
 
@@ -177,6 +181,7 @@ def fitted(profile: Profile, target: Target) -> Profile:
         expiry_ms=max(profile.expiry_ms, expiry_ms + register_ms),
         client_expiry_ms=max(profile.client_expiry_ms, client_expiry_ms + client.heartbeat_ms),
         recover_ms=max(profile.recover_ms, register_ms + scan_ms + REGISTERED_MS),
+        scenario_ms=max(profile.scenario_ms, SYNCS * number(broker, "reference.slaveSyncMs")),
     )
 
 

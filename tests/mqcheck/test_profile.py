@@ -71,6 +71,9 @@ def test_the_reference_takes_every_number_as_it_is(profile: Profile) -> None:
 def test_waits_grow_with_what_a_target_cannot_be_told(tmp_path: Path) -> None:
     text = (Path(__file__).parent / "targets" / "brokers" / "reference.toml").read_text(encoding="utf-8")
     least = 'unit = "ms", least = 10000'
+    text = text.replace(
+        '"reference.slaveSyncMs" = { unit = "ms", default = 10000', '"reference.slaveSyncMs" = { default = 63000'
+    )
     for key in ("reference.registerPeriodMs", "reference.holdScanMs", "reference.brokerExpiryMs"):
         text = text.replace(f'"{key}" = {{ unit = "ms"', f'"{key}" = {{ {least}')
     text = text.replace("messageDelayLevel = {", 'messageDelayLevel = { unit = "delay-levels",')
@@ -80,4 +83,5 @@ def test_waits_grow_with_what_a_target_cannot_be_told(tmp_path: Path) -> None:
     assert found.client.delay_levels_ms[:6] == (1_000, 1_000, 1_000, 1_000, 2_000, 2_000)
     assert found.expiry_ms == 10_000 + 500 + 10_000
     assert found.recover_ms == 10_000 + 10_000 + 3_000
+    assert found.scenario_ms == 4 * 63_000
     assert (found.broker, found.load_ms) == (QUICK.broker, QUICK.load_ms)
