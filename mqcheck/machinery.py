@@ -37,7 +37,18 @@ KIT_MODULES: Final = ("duckdb", "sqlglot", "faker", "toxiproxy", "jinja2")
 TARGET_KINDS: Final = ("apache:VERSION", "docker:IMAGE", "exec:FILE", "external:HOST:PORT")
 """Targets that are named with something of the user's."""
 OWN_NAMES: Final = frozenset(
-    {"report.json", "report.html", "junit.xml", "history", "alone.lock", "assigned", "crashed", "work", "live"}
+    {
+        "report.json",
+        "report.html",
+        "summary.md",
+        "junit.xml",
+        "history",
+        "alone.lock",
+        "assigned",
+        "crashed",
+        "work",
+        "live",
+    }
 )
 """Everything a run leaves in its folder; a folder with anything else in it is not ours to clear."""
 

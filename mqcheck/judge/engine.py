@@ -35,6 +35,7 @@ from mqcheck.judge.verdicts import (
     Verdict,
 )
 from mqcheck.specs import ALWAYS, Guarantee, Specs
+from mqcheck.timeline.files import write_timeline
 
 ENABLED_BY: Final[dict[str, tuple[str, ...]]] = {
     "blackhole": ("blackhole", "partition"),
@@ -73,7 +74,8 @@ class _Findings:
 def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[Verdict]:
     """The verdict of every guarantee over the history in ``folder`` (``plan.json``, ``events/``), in ``specs``' order.
 
-    ``parquet``: also store the tables as judged in ``tables/``. A history that cannot be loaded makes every aimed-at
+    ``parquet``: also store the tables as judged in ``tables/``, and what a report draws of them in ``timeline.json``. A
+    history that cannot be loaded makes every aimed-at
     pair inconclusive with a harness error. Raises HistoryError when the folder is no history. Called by the judge's
     child and ``mqcheck check``.
     """
@@ -85,9 +87,12 @@ def judge_history(folder: Path, specs: Specs, *, parquet: bool = False) -> list[
     except StreamError as error:
         return [_broken(guarantee, plan, str(error)) for guarantee in specs]
     try:
-        if parquet:
-            write_parquet(connection, folder)
-        return judge_tables(connection, plan, specs)
+        if not parquet:
+            return judge_tables(connection, plan, specs)
+        write_parquet(connection, folder)
+        verdicts = judge_tables(connection, plan, specs)
+        write_timeline(connection, folder, [row for verdict in verdicts for row in verdict.evidence])
+        return verdicts
     finally:
         connection.close()
 

@@ -29,7 +29,7 @@ SHELL_LINES_MAX = 300
 MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "clock", "exits"),
     ("specs", "known", "rocketmq", "sabotage", "history", "containers", "guard"),
-    ("links", "judge", "disks"),
+    ("links", "timeline", "judge", "disks"),
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),
     ("plan", "runner", "report", "live", "settings", "options"),
