@@ -23,6 +23,10 @@ TOO_FAR: Final = 1_000
 """How far behind the queue's end ``moved-too-far`` sends a pull."""
 WRONG_ONCE_AT: Final = 5
 """Which question for a queue's end ``max-goes-back`` answers with one less."""
+PLACE: Final = slice(28, 36)
+"""A record's own place in the log."""
+STORED: Final = slice(56, 64)
+"""When it was stored, where the producer's address is IPv4."""
 NEXT: Final = "nextBeginOffset"
 """The header field that only answers to pulls have."""
 
@@ -126,6 +130,28 @@ class MovedTooFar(AnsweredOtherwise):
         if command.code != ResponseCode.PULL_OFFSET_MOVED:
             return command
         return changed(command, **{NEXT: int(command.fields["maxOffset"]) + TOO_FAR})
+
+
+class HideTheEarlier(AnsweredOtherwise):
+    """Leaves out records stored at an earlier time than one before them; where clocks go back con-alo must catch it."""
+
+    def __init__(self, inner: Core) -> None:
+        super().__init__(inner)
+        self.latest = (0, 0)
+        """The latest time at which a given record was stored, and that record's place in the log."""
+
+    def answered(self, command: Command, records: list[bytes]) -> Command:
+        """With those in order of time alone."""
+        given = []
+        for record in records:
+            stored, place = int.from_bytes(record[STORED], "big"), int.from_bytes(record[PLACE], "big")
+            if stored < self.latest[0] and place > self.latest[1]:
+                continue
+            self.latest = max(self.latest, (stored, place))
+            given.append(record)
+        if records and not given:
+            return replace(command, code=int(ResponseCode.PULL_RETRY_IMMEDIATELY), body=b"")
+        return replace(command, body=b"".join(given))
 
 
 class IgnoreVersions(AskedOtherwise):
@@ -245,6 +271,12 @@ SABOTAGES: Final = (
         "sends a pull outside of the queue to where no queue is",
         "con-offset-moved",
         wrap_core=around_core(MovedTooFar),
+    ),
+    Sabotage(
+        "hide-the-earlier",
+        "gives no record that was stored at an earlier time than one before it",
+        "con-alo",
+        wrap_core=around_core(HideTheEarlier),
     ),
     Sabotage(
         "serve-the-barred",

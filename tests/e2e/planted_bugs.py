@@ -173,6 +173,7 @@ CAUGHT = {
     "serve-strangers": ("con-pull-group-unknown", "reading"),
     "serve-any-queue": ("con-pull-queue-range", "reading"),
     "max-goes-back": ("sto-max-offset", "reading"),
+    "hide-the-earlier": ("con-alo", "clock-jump"),
     "answer-other-id": ("sto-offset-resp", "reading"),
     "search-too-late": ("sto-query-time", "reading"),
     "index-late": ("sto-query-key", "reading"),

@@ -53,6 +53,19 @@ def test_moved_too_far(bench: type[Bench], bug: bool) -> None:
     assert b.pull("T").fields["nextBeginOffset"] == "10"
 
 
+def test_hide_the_earlier(bench: type[Bench], split: Any, bug: bool) -> None:
+    b = filled(bench, "hide-the-earlier", bug)
+    assert len(split(b.pull("T", offset=5).body)) == 5, "in order of time"
+    b.now_ms -= 3_600_000
+    b.send("T")
+    b.send("T")
+    assert b.pull("T", offset=10).code == (20 if bug else 0)
+    assert len(split(b.pull("T", offset=9).body)) == (1 if bug else 3)
+    b.now_ms += 7_200_000
+    b.send("T")
+    assert len(split(b.pull("T").body)) == (11 if bug else 13), "what came before the first stays"
+
+
 def test_serve_the_barred(bench: type[Bench], bug: bool) -> None:
     b = filled(bench, "serve-the-barred", bug)
     b.ask(200, body=b'{"groupName":"barred","consumeEnable":false}')
