@@ -26,6 +26,8 @@ First steps:
   mqcheck run                                   judge the reference broker (about a minute)
   mqcheck run --select 'dur-*' --seed 7         only what concerns durability, with a plan that can be repeated
   mqcheck check .mqcheck/latest                 judge the recorded run again
+  mqcheck report .mqcheck/before .mqcheck/latest
+                                                two runs side by side; with one folder: its page made again
   mqcheck repro .mqcheck/latest power-cut dur-ack-power-sf --out DIR
                                                 a violation as a folder for whoever can mend it
   mqcheck baseline .mqcheck/latest --out FILE   from then on only new violations fail (run --baseline FILE)
@@ -239,6 +241,43 @@ def baseline(
     told = make(run_folder, out, load_specs(specs or []))
     print(f"{told}: {out}")
     return exits.HELD
+
+
+@app.command("report")
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A finished run's folder.")],
+    other: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="A later run's folder, to compare with.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the comparison there (Markdown) instead of printing it.")
+    ] = None,
+    specs: SpecFolders = None,
+) -> int:
+    """Make the page of a recorded run again, or compare two runs.
+
+    \b
+      mqcheck report .mqcheck/latest                     report.html and summary.md again
+      mqcheck report .mqcheck/before .mqcheck/latest     new and gone violations, changed verdicts, speed
+
+    Exit status of a comparison: 1 if the later run violates a MUST promise that the earlier did not, else 0.
+    """
+    from mqcheck.report.again import compare_runs, make_again
+    from mqcheck.report.compare import markdown, worse
+
+    if other is None:
+        from mqcheck.specs import load_specs
+
+        print(f"report: {make_again(folder, load_specs(specs or []))}")
+        return exits.HELD
+    comparison = compare_runs(folder, other)
+    text = markdown(comparison)
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text, encoding="utf-8")
+        print(f"comparison: {out}")
+    return exits.VIOLATED if worse(comparison) else exits.HELD
 
 
 @app.command("list")

@@ -43,15 +43,17 @@ def write_pages(
     folder: Path,
     report: Mapping[str, Any],
     specs: Specs,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[Outcome | None],
     sections: Sequence[Section] = (),
 ) -> None:
-    """Writes report.html and summary.md of a report. ``outcomes`` in the order of its scenarios. Raises OSError."""
+    """Writes report.html and summary.md of a report. ``outcomes`` in the order of its scenarios, None for one
+    whose history is not there any more. Raises OSError.
+    """
     from mqcheck.report.html import render
     from mqcheck.report.markdown import summary
 
     scenarios = [each["name"] for each in report["scenarios"]]
-    timelines = {name: drawing(outcome) for name, outcome in zip(scenarios, outcomes, strict=True)}
+    timelines = {name: drawing(outcome) for name, outcome in zip(scenarios, outcomes, strict=True) if outcome}
     page = render(report, specs, sections, {name: found for name, found in timelines.items() if found})
     (folder / "report.html").write_text(page, encoding="utf-8")
     (folder / "summary.md").write_text(summary(report), encoding="utf-8")

@@ -228,14 +228,18 @@ def scenario_entry(history: History) -> dict[str, Any]:
         operations += read[0]
         faults.update(read[1])
         stall_ns = max(stall_ns, read[2])
-    name = history.outcome.scenario + (f" (rerun {history.outcome.attempt})" if history.outcome.attempt else "")
     return {
-        "name": name,
+        "name": name_of(history.outcome),
         "seconds": round(history.outcome.seconds, 3),
         "operations": operations,
         "faults": [_fault(row) for row in sorted(faults.values(), key=lambda row: int(row.get("began") or 0))],
         "stall_ms_max": round(stall_ns / NS_PER_MS, 3),
     }
+
+
+def name_of(outcome: Outcome) -> str:
+    """What a report calls a scenario's run: ``power-cut``, ``power-cut (rerun 1)``."""
+    return outcome.scenario + (f" (rerun {outcome.attempt})" if outcome.attempt else "")
 
 
 def read_stream(path: Path) -> tuple[int, dict[int, dict[str, Any]], int]:
