@@ -52,13 +52,14 @@ SELECT op, min(message) FROM (
 _HEADS: Final = """
 SELECT message, any_value(topic), any_value(tag), any_value(keys), any_value(sharding_key), max(delay_level),
     max(delay_ms), bool_or(transactional), max(size), any_value(unique_key), count(*) FROM sends
-WHERE message IN ({messages}) GROUP BY message
+WHERE message IN (SELECT message FROM drawn_messages) GROUP BY message
 """
 _EVENTS: Final = """
-WITH mine AS (SELECT * FROM deliveries WHERE message IN ({messages})),
+WITH mine AS (SELECT * FROM deliveries WHERE message IN (SELECT message FROM drawn_messages)),
 stored AS (
     SELECT message, broker, queue, max(queue_offset) AS queue_offset, topic FROM attempts
-    WHERE message IN ({messages}) AND outcome = 'ok' AND queue_offset IS NOT NULL AND batch IS NULL
+    WHERE message IN (SELECT message FROM drawn_messages) AND outcome = 'ok' AND queue_offset IS NOT NULL
+        AND batch IS NULL
     GROUP BY message, broker, queue, topic
 )
 SELECT message, at_ns, until_ns, kind, who, place, outcome, note FROM (
@@ -66,12 +67,12 @@ SELECT message, at_ns, until_ns, kind, who, place, outcome, note FROM (
         topic AS place, outcome, concat_ws(', ', mode, 'delay level ' || nullif(delay_level, 0),
             'delay ' || nullif(delay_ms, 0) || ' ms', CASE WHEN transactional THEN 'half message' END,
             'code ' || nullif(code, 0)) AS note
-    FROM sends WHERE message IN ({messages})
+    FROM sends WHERE message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT message, invoked, returned, op, 'attempt', 'number ' || attempt, broker || '/' || coalesce(CAST(queue AS
         VARCHAR), '?'), outcome, concat_ws(', ', 'offset ' || queue_offset, 'code ' || nullif(code, 0),
             left(remark, 120))
-    FROM attempts WHERE message IN ({messages})
+    FROM attempts WHERE message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT message, coalesce(received, t), NULL, op, 'delivered', consumer_group || ' ' || member,
         topic || ' ' || broker || '/' || queue || '@' || queue_offset,
@@ -95,23 +96,23 @@ SELECT message, at_ns, until_ns, kind, who, place, outcome, note FROM (
     UNION ALL
     SELECT message, invoked, returned, op, 'transaction', coalesce(producer, process), node, decision,
         concat_ws(', ', outcome, CASE WHEN from_check THEN 'answer to a check' END)
-    FROM transactions WHERE message IN ({messages})
+    FROM transactions WHERE message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT message, t, NULL, op, 'check', coalesce(producer, process), node, 'ok', 'check number ' || check_times
-    FROM checks WHERE message IN ({messages})
+    FROM checks WHERE message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT message, t, NULL, op, 'read back', 'reading ' || reading, node || ' ' || topic || '/' || queue || '@'
         || queue_offset, CASE WHEN crc_ok AND parsed THEN 'ok' ELSE 'damaged' END, 'attempt ' || attempt
-    FROM final_log WHERE message IN ({messages})
+    FROM final_log WHERE message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT g.message, g.t, NULL, g.op, 'on disk', g.node, g.topic || '/' || g.queue || '@' || g.queue_offset, 'ok', NULL
-    FROM surveyed g WHERE g.message IN ({messages})
+    FROM surveyed g WHERE g.message IN (SELECT message FROM drawn_messages)
     UNION ALL
     SELECT s.message, r.returned, NULL, r.op, 'read back', 'reading ' || r.reading, r.node || ' ' || r.topic || '/'
         || r.queue, 'missing', 'complete, offsets ' || r.min_offset || ' to ' || (r.max_offset - 1)
     FROM stored s JOIN readings r ON r.reading = 'final' AND r.master AND r.complete AND r.topic = s.topic
         AND r.broker = s.broker AND r.queue = s.queue AND s.queue_offset >= r.min_offset
-    WHERE s.message NOT IN (SELECT message FROM final_log WHERE message IN ({messages}) AND reading = 'final')
+    WHERE s.message NOT IN (SELECT message FROM final_log WHERE message IS NOT NULL AND reading = 'final')
         AND s.message NOT IN (SELECT message FROM sends WHERE delay_level > 0 OR delay_ms > 0 OR transactional)
 ) ORDER BY message, at_ns, op
 """
@@ -156,9 +157,10 @@ def _listed(numbers: Collection[int]) -> str:
 def _lives(
     connection: duckdb.DuckDBPyConnection, span: Span, chosen: Sequence[int], words: dict[str, int]
 ) -> dict[str, Any]:
-    listed = _listed(chosen)
+    connection.execute("CREATE OR REPLACE TEMP TABLE drawn_messages (message BIGINT)")
+    connection.execute(f"INSERT INTO drawn_messages VALUES {', '.join(f'({int(each)})' for each in chosen)}")
     found: dict[str, Any] = {}
-    for message, *head in connection.execute(_HEADS.format(messages=listed)).fetchall():
+    for message, *head in connection.execute(_HEADS).fetchall():
         names = (
             "topic",
             "tag",
@@ -173,12 +175,13 @@ def _lives(
         )
         told = {name: value for name, value in zip(names, head, strict=True) if value}
         found[str(message)] = {"head": told, "events": []}
-    for message, at, until, *texts in connection.execute(_EVENTS.format(messages=listed)).fetchall():
+    for message, at, until, *texts in connection.execute(_EVENTS).fetchall():
         if at is None:
             continue
         life = found.setdefault(str(message), {"head": {}, "events": []})
         numbers = [words.setdefault(text, len(words)) if text else -1 for text in texts]
         life["events"].append([span.ms(at), span.ms(until), *numbers])
+    connection.execute("DROP TABLE drawn_messages")
     for life in found.values():
         cut = len(life["events"]) - EVENTS_MAX
         if cut > 0:

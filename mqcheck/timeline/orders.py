@@ -21,6 +21,7 @@ MARKED_MAX: Final = 120
 PLAIN, AGAIN, DISORDER = 0, 1, 2
 
 _MARKED: Final = """
+CREATE OR REPLACE TEMP TABLE drawn_deliveries AS
 WITH alone AS (
     SELECT DISTINCT consumer_group FROM subscriptions WHERE mode = 'broadcasting'
 ), heard AS (
@@ -33,31 +34,26 @@ WITH alone AS (
         max(queue_offset) OVER (PARTITION BY consumer_group, reader, topic, broker, queue
             ORDER BY coalesce(received, t), op ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS highest
     FROM heard WHERE queue IS NOT NULL AND queue_offset IS NOT NULL AND consumer_group IS NOT NULL
-), marked AS (
-    SELECT *, CASE WHEN nth > 1 THEN 1 WHEN highest > queue_offset THEN 2 ELSE 0 END AS mark FROM seen
 )
+SELECT consumer_group, topic, broker, queue, member, queue_offset, at_ns, op,
+    CASE WHEN nth > 1 THEN 1 WHEN highest > queue_offset THEN 2 ELSE 0 END AS mark
+FROM seen
 """
-_COUNTS: Final = (
-    _MARKED
-    + """
+_COUNTS: Final = """
 SELECT consumer_group, topic, broker, queue, count(*), count(*) FILTER (mark = 1), count(*) FILTER (mark = 2)
-FROM marked GROUP BY ALL
+FROM drawn_deliveries GROUP BY ALL
 ORDER BY count(*) FILTER (mark = 2) DESC, count(*) FILTER (mark = 1) DESC, count(*) DESC, 1, 2, 3, 4
 """
-)
-_POINTS: Final = (
-    _MARKED
-    + """
-, numbered AS (
+_POINTS: Final = """
+WITH numbered AS (
     SELECT *, row_number() OVER (PARTITION BY consumer_group, topic, broker, queue, mark > 0
-            ORDER BY at_ns, op) AS place
-    FROM marked
+        ORDER BY at_ns, op) AS place
+    FROM drawn_deliveries
 )
 SELECT consumer_group, topic, broker, queue, at_ns, queue_offset, member, mark FROM numbered
 WHERE (mark > 0 AND place <= {marked_max}) OR (mark = 0 AND place % {step} = 0)
 ORDER BY consumer_group, topic, broker, queue, at_ns, op
 """
-)
 
 
 def orders(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[list[dict[str, Any]], dict[str, int]]:
@@ -66,6 +62,7 @@ def orders(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[list[dict
     ``at``: ms since the start, and ``offset``: both as differences to the point before; ``who``: numbers of
     ``members``; ``mark``: [number of the point, 1 again or 2 out of order] for those that are marked.
     """
+    connection.execute(_MARKED)
     counts = connection.execute(_COUNTS).fetchall()
     chosen = counts[:PICTURES_MAX]
     total = sum(row[4] for row in chosen)
@@ -77,6 +74,7 @@ def orders(connection: duckdb.DuckDBPyConnection, span: Span) -> tuple[list[dict
         points: dict[str, list[Any]] = {"members": [], "at": [], "offset": [], "who": [], "mark": []}
         pictures[(group, topic, broker, queue)] = {**place, **counted, **points}
     shown = _fill(connection, span, pictures, step)
+    connection.execute("DROP TABLE drawn_deliveries")
     left_out = {"order pictures": len(counts) - len(chosen), "deliveries in order pictures": total - shown}
     return list(pictures.values()), {name: count for name, count in left_out.items() if count > 0}
 
