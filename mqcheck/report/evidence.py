@@ -42,6 +42,16 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
 
+    @property
+    def linked(self) -> bool:
+        """Whether any row leads into a timeline."""
+        return any(row.link for row in self.rows)
+
+    @property
+    def told(self) -> bool:
+        """Whether anything recorded is there as text."""
+        return any(row.life for row in self.rows)
+
 
 def table_of(verdict: Mapping[str, Any], runs: Sequence[Drawn], *, with_life: bool = True) -> Table:
     """The evidence of a verdict; ``runs`` are the scenario's run and its repetitions, as far as they are drawn."""
