@@ -159,12 +159,16 @@ def test_filters_leave_what_was_asked_for(opened: Page) -> None:
 def test_the_switch_changes_the_colours(opened: Page) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     opened.emulate_media(color_scheme="light")
+    opened.locator("details.scenario > summary").first.click()
+    legend = "getComputedStyle(document.querySelectorAll('.u-series .u-marker')[1]).borderTopColor"
+    before = opened.evaluate(legend)
     light = opened.evaluate(background)
     opened.click("#theme")
     opened.click("#theme")
     assert opened.evaluate("document.documentElement.dataset.theme") == "dark"
     dark = opened.evaluate(background)
     assert dark != light
+    assert opened.evaluate(legend) != before
     opened.click("#theme")
     opened.emulate_media(color_scheme="dark")
     assert opened.evaluate(background) == dark

@@ -153,7 +153,10 @@ class View {
   }
 
   draw() {
-    for (const chart of this.charts) chart.redraw(false, true);
+    for (const chart of this.charts) {
+      chart.redraw(false, true);
+      tintLegend(chart);
+    }
     this.drawRest();
   }
 
@@ -163,6 +166,15 @@ class View {
     for (const chart of this.charts) chart.setSize({ width: this.drawn, height: chart.height });
     this.drawRest();
   }
+}
+
+/* uPlot gives its legend colours once; they change with the theme. */
+function tintLegend(chart) {
+  all(".u-series", chart.root).forEach((row, number) => {
+    const marker = find(".u-marker", row);
+    const { stroke } = chart.series[number];
+    if (marker && number) marker.style.borderColor = typeof stroke === "function" ? stroke(chart, number) : stroke;
+  });
 }
 
 /* One mark for each message that was sent and whose life is here. */
