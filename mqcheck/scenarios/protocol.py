@@ -30,7 +30,7 @@ async def _refused(world: World, topic: str) -> None:
     producer = Producer(await world.client("producer-2"), "forms-producers")
     payloads = Payloads(topic, world.rng("refused"), seed=world.seed)
     for _ in range(REFUSED):
-        await producer.send(replace(payloads.next(), properties={"form": "x" * PROPERTIES_BYTES_MAX}))
+        await producer.send(replace(payloads.next(), body=b"1", properties={"form": "x" * PROPERTIES_BYTES_MAX}))
 
 
 async def _run(world: World) -> None:

@@ -104,7 +104,7 @@ async def messages_at_limits(world: World, topic: str, node: str, *, rounds: int
     for _ in range(rounds):
         for size in (largest, largest + 1):
             await producer.send(replace(payloads.next(), body=bytes(size)), timeout_ms=wait_ms)
-        await producer.send(replace(payloads.next(), properties={"form": "x" * PROPERTIES_BYTES_MAX}))
+        await producer.send(replace(payloads.next(), body=b"1", properties={"form": "x" * PROPERTIES_BYTES_MAX}))
 
 
 async def _ask(
