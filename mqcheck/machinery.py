@@ -48,6 +48,9 @@ OWN_NAMES: Final = frozenset(
         "crashed",
         "work",
         "live",
+        "journal.json",
+        "numbers.json",
+        "experiment.md",
     }
 )
 """Everything a run leaves in its folder; a folder with anything else in it is not ours to clear."""
@@ -89,10 +92,15 @@ def require_kit() -> None:
 
 def new_run(settings: Settings, base: Path, *, live: bool = False) -> Run:
     """A fresh identity: the seed given or drawn, the folder given or ``base/.mqcheck/<id>``. Makes nothing."""
+    return identity(settings.seed, settings.report, base, live=live)
+
+
+def identity(seed: int | None, folder: Path | None, base: Path, *, live: bool = False) -> Run:
+    """A fresh identity of a run, with a seed and a folder where these are given; see `new_run`."""
     now = datetime.now(UTC)
-    seed = settings.seed if settings.seed is not None else draw_seed()
     run_id = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    return Run(run_id, settings.report or base / ".mqcheck" / run_id, seed, now.isoformat(timespec="seconds"), live)
+    drawn = draw_seed() if seed is None else seed
+    return Run(run_id, folder or base / ".mqcheck" / run_id, drawn, now.isoformat(timespec="seconds"), live)
 
 
 def draw_seed() -> int:
@@ -230,7 +238,7 @@ def load(settings: Settings, run: Run, target: Target, feed: Feed | None = None)
     @asynccontextmanager
     async def open_runner() -> AsyncIterator[RunOne]:
         await asyncio.to_thread(target.prepare)
-        with _stage() as stage:
+        with open_stage() as stage:
 
             async def run_one(scenario: Scenario, folder: Path) -> None:
                 await run_scenario(
@@ -308,7 +316,7 @@ def replay(settings: Settings, run: Run, scenario: str) -> str:
 
 
 @contextmanager
-def _stage() -> Iterator[Stage]:
+def open_stage() -> Iterator[Stage]:
     """What scenarios share: the guard process and the Toxiproxy server; nothing of them is left at the end."""
     from mqcheck.guard import Guard
     from mqcheck.links.toxiproxy import ToxiproxyServer

@@ -50,11 +50,11 @@ class JudgeProcess:
             start_new_session=True,  # Ctrl-C is the session's to handle: what has been recorded is still judged
         )
 
-    async def judge(self, folder: Path) -> list[Verdict]:
-        """The verdicts of every guarantee over one history folder."""
+    async def judge(self, folder: Path, only: Sequence[str] | None = None) -> list[Verdict]:
+        """The verdicts of every guarantee over one history folder, or of those alone whose ids are given."""
         await self.start()
         async with self._turn:
-            answer = await self._exchange(folder)
+            answer = await self._exchange(folder, only)
         if "error" in answer:
             raise HarnessError(f"the judge could not judge {folder}: {answer['error']}")
         verdicts = answer["verdicts"]
@@ -62,12 +62,13 @@ class JudgeProcess:
             raise HarnessError(f"the judge's answer about {folder} holds no verdicts")
         return [Verdict.from_dict(verdict) for verdict in verdicts]
 
-    async def _exchange(self, folder: Path) -> dict[str, object]:
+    async def _exchange(self, folder: Path, only: Sequence[str] | None) -> dict[str, object]:
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
             raise HarnessError("the judge was closed: start it again before judging")
+        order = {"folder": str(folder), **({} if only is None else {"only": list(only)})}
         try:
-            process.stdin.write(json.dumps({"folder": str(folder)}).encode() + b"\n")
+            process.stdin.write(json.dumps(order).encode() + b"\n")
             await process.stdin.drain()
             line = await process.stdout.readline()
         except (ConnectionError, ValueError) as error:

@@ -17,13 +17,19 @@ from mqcheck.specs import Specs
 
 
 def serve(lines: Iterable[str], out: TextIO, specs: Specs) -> None:
-    """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}`` until input ends."""
+    """Answer each line ``{"folder": …}`` by ``{"folder", "verdicts"}`` or ``{"folder", "error"}`` until input ends.
+
+    A line with ``only``, a list of ids, asks for these guarantees alone, and leaves no tables: the history may still be
+    being written.
+    """
     for line in lines:
         if not line.strip():
             continue
-        folder = str(json.loads(line)["folder"])
+        asked = json.loads(line)
+        folder, only = str(asked["folder"]), asked.get("only")
         try:
-            verdicts = judge_history(Path(folder), specs, parquet=True)
+            chosen = specs if only is None else Specs(tuple(specs.get(each) for each in only), specs.folders)
+            verdicts = judge_history(Path(folder), chosen, parquet=only is None)
             answer: dict[str, object] = {"folder": folder, "verdicts": [verdict.as_dict() for verdict in verdicts]}
         except MqcheckError as error:
             answer = {"folder": folder, "error": f"{type(error).__name__}: {error}"}
