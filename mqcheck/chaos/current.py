@@ -127,7 +127,7 @@ def end() -> None:
 def _opened(wishes: Wishes, base: Path, stack: ExitStack) -> Current:
     specs = load_specs([Path(folder) for folder in wishes.specs])
     order = read_order(_place.experiment, wishes, specs)
-    report = None if wishes.report is None else Path(wishes.report)
+    report = None if wishes.report is None else Path(wishes.report).resolve()  # nodes have another working folder
     run = identity(order.seed, report, base)
     prepare_folder(run, base)
     folder = run.folder / "history" / order.name

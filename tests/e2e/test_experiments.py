@@ -107,7 +107,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.05)

@@ -99,30 +99,3 @@ def test_a_rollback_that_fails_fails_the_experiment_and_nothing_is_left(
     ensure_experiment_is_valid(journal["experiment"])
     assert encoded(journal) == Path("out/journal.json").read_text()
     assert journal["mqcheck"]["replay"] == f"mqcheck chaos run {path} --target reference --seed 7"
-
-
-@pytest.mark.slow
-@pytest.mark.e2e
-def test_a_planted_bug_is_a_deviation(
-    make_experiment: Make, action: Make, probe: Make, file: Callable[..., Path]
-) -> None:
-    cut = action("inject", fault="power-cut", where=["broker-sync", "broker-async"], name="cut")
-    brokers = [
-        {"name": "broker-sync", "settings": {"flushDiskType": "SYNC_FLUSH"}},
-        {"name": "broker-async", "settings": {"flushDiskType": "ASYNC_FLUSH", "flushIntervalCommitLog": 60_000}},
-    ]
-    made = make_experiment(
-        cut,
-        action("heal", name="cut"),
-        probe("guarantee_held", guarantee="dur-ack-power-sf"),
-        load=[{"workers": 4, "rate_per_s": 150}],
-        warm_up=120,
-        deployment={"brokers": brokers},
-        sabotage="ack-before-sync",
-    )
-    assert run_file(file(made), Choice(report=Path("out"), quiet=True)) == exits.VIOLATED
-    journal = json.loads(Path("out/journal.json").read_text())
-    assert journal["deviated"]
-    found = {each["guarantee"]: each["verdict"] for each in journal["mqcheck"]["guarantees"]}
-    assert found["dur-ack-power-sf"] == "violated"
-    assert journal["mqcheck"]["numbers"]["rpo"]["lost_by_broker"]["broker-sync"] > 0
