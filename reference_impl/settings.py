@@ -219,7 +219,7 @@ class BrokerSettings(_Common, frozen=True):
     disk_spare_bytes: int = _reference("diskSpareBytes", 100 << 20)
     """With so much free no disk counts as full; ours."""
     fileReservedTime: int = 72
-    """Hours that a message is kept; an older half message is given up."""
+    """Hours that a message is kept, 0 where its file may go once it is full; an older half message is given up."""
     register_period_ms: int = _reference("registerPeriodMs", 30_000)
     """Time between two registrations; RocketMQ's registerNameServerPeriod is clamped to 10 to 60 s."""
     client_expiry_ms: int = _reference("clientExpiryMs", 120_000)
@@ -458,7 +458,7 @@ def _convert(kind: type[Struct], key: str, attribute: str, text: str) -> Value:
 
 def _number(key: str, text: str) -> int:
     most = _PORT_MAX if key.endswith("Port") else _TIME_MS_MAX
-    least = 0 if key.endswith(("Port", "Id", "Bytes")) else 1
+    least = 0 if key.endswith(("Port", "Id", "Bytes", "ReservedTime")) else 1
     try:
         value = int(text)
     except ValueError:

@@ -22,7 +22,7 @@ MORE: Final = 5
 TOO_FAR: Final = 1_000
 """How far behind the queue's end ``moved-too-far`` sends a pull."""
 WRONG_ONCE_AT: Final = 5
-"""Which question for a queue's end ``max-goes-back`` answers with one less."""
+"""Which question for a queue's end ``max-goes-back`` answers with one less; ``min-goes-back`` each so many."""
 PLACE: Final = slice(28, 36)
 """A record's own place in the log."""
 STORED: Final = slice(56, 64)
@@ -217,28 +217,53 @@ class UnknownTopicIsEmpty(RefusalHidden):
     instead = ResponseCode.PULL_NOT_FOUND
 
 
-class MaxGoesBack(PassingCore):
-    """Answers the fifth question for a queue's end with one less; sto-max-offset must catch it."""
+class EdgeGoesBack(PassingCore):
+    """Answers some questions for an edge of a queue that is not empty with one less; no bug itself."""
+
+    question: RequestCode
 
     def __init__(self, inner: Core) -> None:
         super().__init__(inner)
         self.asked: dict[tuple[str, str], int] = {}
 
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
-        """Count, and once answer less."""
+        """Count, and sometimes answer less."""
         effects = super().request(now_ms, conn, peer, command)
-        if command.code != RequestCode.GET_MAX_OFFSET:
+        if command.code != self.question:
             return effects
+        return [self.answered(command, effect) if isinstance(effect, Reply) else effect for effect in effects]
+
+    def answered(self, command: Command, reply: Reply) -> Reply:
+        """One less, where it is to be wrong."""
+        edge = int(reply.command.fields.get("offset", "0"))
+        if edge <= 0:
+            return reply
         place = command.fields.get("topic", ""), command.fields.get("queueId", "")
         self.asked[place] = self.asked.get(place, 0) + 1
-        if self.asked[place] != WRONG_ONCE_AT:
-            return effects
-        return [
-            replace(effect, command=changed(effect.command, offset=int(effect.command.fields["offset"]) - 1))
-            if isinstance(effect, Reply) and int(effect.command.fields.get("offset", "0")) > 0
-            else effect
-            for effect in effects
-        ]
+        wrong = self.wrong(self.asked[place])
+        return replace(reply, command=changed(reply.command, offset=edge - 1)) if wrong else reply
+
+    def wrong(self, number: int) -> bool:
+        """Whether the answer to the question of this number, of those for one queue, is to be wrong."""
+        return number == WRONG_ONCE_AT
+
+
+class MaxGoesBack(EdgeGoesBack):
+    """Answers the fifth question for a queue's end with one less; sto-max-offset must catch it."""
+
+    question = RequestCode.GET_MAX_OFFSET
+
+
+class MinGoesBack(EdgeGoesBack):
+    """Answers every fifth question for a queue's beginning, once it has moved, with one less; sto-min-offset must catch
+    it.
+    """
+
+    question = RequestCode.GET_MIN_OFFSET
+
+    def wrong(self, number: int) -> bool:
+        """Every fifth: one that comes just when the beginning moves looks right."""
+        return number % WRONG_ONCE_AT == 0
 
 
 SABOTAGES: Final = (
@@ -313,5 +338,11 @@ SABOTAGES: Final = (
         "answers the fifth question for a queue's end with one less",
         "sto-max-offset",
         wrap_core=around_core(MaxGoesBack),
+    ),
+    Sabotage(
+        "min-goes-back",
+        "answers every fifth question for a queue's beginning, once it has moved, with one less",
+        "sto-min-offset",
+        wrap_core=around_core(MinGoesBack),
     ),
 )

@@ -174,6 +174,7 @@ CAUGHT = {
     "serve-any-queue": ("con-pull-queue-range", "reading"),
     "max-goes-back": ("sto-max-offset", "reading"),
     "hide-the-earlier": ("con-alo", "clock-jump"),
+    "min-goes-back": ("sto-min-offset", "retention"),
     "answer-other-id": ("sto-offset-resp", "reading"),
     "search-too-late": ("sto-query-time", "reading"),
     "index-late": ("sto-query-key", "reading"),

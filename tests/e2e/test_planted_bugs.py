@@ -78,6 +78,7 @@ WITHOUT_MESSAGES = {
     "con-pull-queue-range": ("node", "request_code", "expected", "seen"),
     "sto-topic-limit": ("node", "request_code", "expected", "seen"),
     "sto-max-offset": ("topic", "broker", "queue", "answered_before", "seen"),
+    "sto-min-offset": ("node", "topic", "queue", "answered_before", "seen"),
 }
 """Guarantees that are about no message: what their evidence names instead, beside the operation."""
 

@@ -103,3 +103,12 @@ def test_max_goes_back(bench: type[Bench], bug: bool) -> None:
     ends = [b.ask(30, {"topic": "T", "queueId": 0}).fields["offset"] for _ in range(6)]
     assert ends == ["10"] * 4 + ["9" if bug else "10", "10"]
     assert [b.ask(30, {"topic": "T", "queueId": 1}).fields["offset"] for _ in range(6)] == ["0"] * 6
+
+
+def test_min_goes_back(bench: type[Bench], bug: bool) -> None:
+    b = filled(bench, "min-goes-back", bug)
+    question = (31, {"topic": "T", "queueId": 0})
+    assert [b.ask(*question).fields["offset"] for _ in range(6)] == ["0"] * 6, "one that has not moved stays right"
+    b.core.state.store.min_offset = lambda topic, queue: 7
+    begins = [b.ask(*question).fields["offset"] for _ in range(10)]
+    assert begins == (["7"] * 4 + ["6" if bug else "7"]) * 2

@@ -33,12 +33,12 @@ def test_what_is_no_address_is_shown_with_one_that_is(text: str) -> None:
 
 def test_rocketmqs_own_names_and_units_are_read_and_what_it_does_not_say_is_its_default() -> None:
     described = read_description(FILES / "apache-5.toml", {"java": "", "classpath": ""})
-    said = parsed(b"registerNameServerPeriod=20000\nbrokerClusterName=Prod\ninSyncReplicas=1\ndeleteWhen=04\n=\nx\n")
+    said = parsed(b"registerNameServerPeriod=20000\nbrokerClusterName=Prod\ninSyncReplicas=1\ntraceOn=true\n=\nx\n")
     found = heard(described.broker, said)
     assert found["reference.registerPeriodMs"] == "20000"
     assert (found["brokerClusterName"], found["inSyncReplicas"]) == ("Prod", "1")
     assert found["reference.clientExpiryMs"] == "120000"
-    assert "deleteWhen" not in found
+    assert "traceOn" not in found
 
 
 def test_the_references_names_are_mqchecks() -> None:

@@ -39,3 +39,6 @@ excused(
     "WAIT = false",
     lambda h: change("sends", message=a_message(h, "broker-w", 30, topic="W"), to={"wait_store": False})(h),
 )
+
+excused("sto-min-offset", "a slave", change("nodes", node="broker-z", to={"broker_id": 1}))
+excused("sto-min-offset", "lost queues", fault("lost-queues", 30_000, 31_000, node="broker-z"))

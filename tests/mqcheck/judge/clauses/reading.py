@@ -8,6 +8,13 @@ from clauses.base import accused, change, excused, fault, innocent, remove, seen
 
 seen("con-pull-order", "below the offset asked for", answered(3, first_offset=2))
 seen("con-pull-order", "left out in between", answered(3, last_offset=9, next_offset=10))
+seen("con-pull-order", "left out at the beginning", answered(3, first_offset=5, last_offset=8))
+innocent(
+    "con-pull-order",
+    "removed since",
+    answered(3, first_offset=5, last_offset=8),
+    change("offsets", topic="L", kind="min", to={"position": 5}),
+)
 seen("con-pull-next", "of a filtered pull", answered(3, expression="tag", next_offset=6))
 seen("con-pull-next", "back at the end", answered(40, next_offset=39))
 seen("con-pull-bounds", "the beginning above the end", answered(3, min_offset=41))

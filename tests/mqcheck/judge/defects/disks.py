@@ -75,3 +75,16 @@ def _(history: History) -> dict[str, Any]:
 def _(history: History) -> None:
     for pull in history.find("pulls", node="broker-r"):
         pull.end.update(min_offset=5)
+
+
+@plant("sto-min-offset")
+def _(history: History) -> dict[str, Any]:
+    pull = history.find("pulls", node="broker-z")[5].set(min_offset=14)
+    return {"op": pull.op, "answered_before": 15, "seen": 14}
+
+
+@excuse("sto-min-offset")
+def _(history: History) -> None:
+    """The answer that names a later one had not come when this was asked."""
+    history.find("offsets", node="broker-z", kind="min")[5].set(until=2_056)
+    history.find("pulls", node="broker-z")[5].set(min_offset=14)

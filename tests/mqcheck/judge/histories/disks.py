@@ -1,5 +1,5 @@
 """Disks: broker-w fails writes and loses its power; broker-t ends in a damaged record, broker-q loses its queues,
-broker-r is nearly full for a while.
+broker-r is nearly full for a while, broker-z throws messages away.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from histories.figures import CUT_MS, CUT_READY_MS, DISK_FAULT_MS, FULL_MS, SPOI
 from histories.requests import Requests
 
 FAILING, SPOILT, LOST, FULL = "broker-w", "broker-t", "broker-q", "broker-r"
+FORGETTING = "broker-z"
 TOPIC = "W"
 
 
@@ -16,7 +17,7 @@ class Disks(Requests):
 
     def disk_troubles(self) -> None:
         """Lives, faults, sends, pulls."""
-        for node in (FAILING, SPOILT, LOST, FULL):
+        for node in (FAILING, SPOILT, LOST, FULL, FORGETTING):
             life = {"role": "broker", "broker": node, "broker_id": 0, "life": 0, "version": "4.9.7"}
             self.entry("nodes", node=node, spawned=1, ready=200, **life)
         for node in (FAILING, SPOILT, LOST):
@@ -29,6 +30,7 @@ class Disks(Requests):
         self.restart(LOST, "stop", spoilt, back)
         self.fault("lost-queues", spoilt, back, node=LOST)
         self.nearly_full()
+        self.forgetting()
 
     def failing_writes(self) -> None:
         self.fault("write-error", DISK_FAULT_MS, CUT_READY_MS, node=FAILING)
@@ -57,3 +59,14 @@ class Disks(Requests):
             asked = {"kind": "pull", "consumer_group": "probe", "position": 0, "expression": "*", "max_num": 8}
             found = {"code": 0, "records": 8, "min_offset": 0, "max_offset": 20}
             self.span("pulls", began + 1_000 + 20 * number, began + 1_005 + 20 * number, found, **asked, **place)
+
+    def forgetting(self) -> None:
+        """A queue whose beginning moves on, by answers of both kinds."""
+        self.point("config", 1, node=FORGETTING, key="fileReservedTime", setting="0")
+        place = {"node": FORGETTING, "broker": FORGETTING, "topic": TOPIC, "queue": 0}
+        for number in range(8):
+            at = 2_000 + 10 * number
+            self.span("offsets", at, at + 2, {"code": 0, "position": 3 * number}, kind="min", **place)
+            asked = {"kind": "pull", "consumer_group": "probe", "position": 3 * number, "expression": "*", "max_num": 8}
+            found = {"code": 19, "records": 0, "min_offset": 3 * number, "max_offset": 40, "next_offset": 3 * number}
+            self.span("pulls", at + 5, at + 7, found, **asked, **place)
