@@ -7,6 +7,7 @@
 | `executed: NAME` | the block is the file NAME in that folder, for the blocks after it |
 | `printed` | each line is in the output of the block before it, in this order; … stands for anything |
 | `parsed: REASON` | sh: each command of ours is put to its parser, and not run |
+| `same as PAGE` | each of its lines stands in blocks of that page that are executed or printed (translations) |
 | `executed by PATH` | a test of its own runs it |
 | `not executed: REASON` | nothing |
 | `with NAME of PAGE` | alone, before a block: the first toml block of that page is the file NAME |
@@ -31,9 +32,8 @@ COMMENT = re.compile(r"<!-- (.*?) -->")
 WITH = re.compile(r"with (\S+) of (\S+)")
 ELSEWHERE = {
     "the test command": ".ci/run",
-    "the suite command": "tests/docs/doc_blocks.py",
     "the worked example": "tests/e2e/test_targets_page.py",
-    "the example": "tests/docs/test_blocks.py",
+    "the example": "tests/e2e/test_matrix_page.py",
 }
 BLOCK_SECONDS_MAX = 300
 

@@ -32,6 +32,12 @@ def test_a_block_says_what_is_done_with_it(block: Block) -> None:
     elif what.startswith("executed by "):
         path = ROOT / what.removeprefix("executed by ")
         assert block.page.name in path.read_text(encoding="utf-8"), f"{path} does not speak of {block.page.name}"
+    elif what.startswith("same as "):
+        there = [
+            each for each in blocks(ROOT / what.removeprefix("same as ")) if each.what.startswith(("exec", "print"))
+        ]
+        executed = {line for each in there for line in each.text.splitlines()}
+        assert set(block.text.splitlines()) <= executed
     elif what.startswith("parsed: "):
         refused = [told for words in commands(block.text) if (told := misparsed(words))]
         assert not refused
