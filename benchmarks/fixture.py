@@ -14,7 +14,7 @@ from pathlib import Path
 from systems import end_on_signals, folder
 
 from mqcheck.clock import RealClock
-from mqcheck.fixtures import RocketMQServer
+from mqcheck.embedded.cluster import RocketMQServer
 from mqcheck.guard import Guard
 from mqcheck.history.recorder import Recorder
 from mqcheck.rocketmq.admin import Admin

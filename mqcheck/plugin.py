@@ -7,14 +7,22 @@ pytest loads this file at every start, so it imports only what the options need 
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 if TYPE_CHECKING:
-    from mqcheck.fixtures import RocketMQServer
+    from mqcheck.embedded.cluster import RocketMQCluster, RocketMQServer
+    from mqcheck.embedded.house import House
+    from mqcheck.fixtures import Faults
     from mqcheck.settings import Resolved, Settings
+
+MARK = (
+    "mqcheck(settings={}, flush=…, brokers=1, slaves=0, nameservers=1): what rocketmq_server and rocketmq_cluster are "
+    "to be for this test (docs/fixtures.md)"
+)
+"""As ``pytest --markers`` shows it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,6 +77,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Take the suite's ids off the arguments, and switch the suite on where it is asked for."""
+    config.addinivalue_line("markers", MARK)
     if not asked_for(config):
         return
     from mqcheck.errors import UserError
@@ -126,30 +135,47 @@ def rocketmq_server_settings() -> Mapping[str, object]:
 
 
 @pytest.fixture(scope="session")
-def _rocketmq_session(
+def _rocketmq_house(
     tmp_path_factory: pytest.TempPathFactory, rocketmq_server_settings: Mapping[str, object]
-) -> Iterator[RocketMQServer]:
-    from mqcheck.fixtures import RocketMQServer
-    from mqcheck.guard import Guard
+) -> Iterator[House]:
+    from mqcheck.embedded.house import House
 
-    guard = Guard()
-    server = RocketMQServer(tmp_path_factory.mktemp("rocketmq"), rocketmq_server_settings, guard)
+    house = House(tmp_path_factory.mktemp("rocketmq"), rocketmq_server_settings)
     try:
-        server.start()
-        yield server
+        yield house
     finally:
-        server.stop()
-        guard.close()
+        house.close()
 
 
 @pytest.fixture
-def rocketmq_server(_rocketmq_session: RocketMQServer) -> Iterator[RocketMQServer]:
-    """An empty RocketMQ server; the same process for the whole session, started again if a test ended it."""
-    _rocketmq_session.start()
-    yield _rocketmq_session
-    if _rocketmq_session.running:
-        try:
-            _rocketmq_session.empty()
-        except BaseException:
-            _rocketmq_session.stop()  # whatever is wrong with it is not the next test's
-            raise
+def rocketmq_server(request: pytest.FixtureRequest, _rocketmq_house: House) -> Iterator[RocketMQServer]:
+    """An empty RocketMQ server (`mqcheck.embedded.cluster.RocketMQServer`); the same process for the whole session,
+    started again if a test ended it, or another one where the mark ``mqcheck`` names settings.
+    """
+    from mqcheck.fixtures import server_of
+
+    yield from server_of(request, _rocketmq_house)
+
+
+@pytest.fixture
+def rocketmq_cluster(
+    request: pytest.FixtureRequest, _rocketmq_house: House
+) -> Iterator[Callable[..., RocketMQCluster]]:
+    """Makes clusters (`mqcheck.embedded.cluster.RocketMQCluster`): ``rocketmq_cluster(brokers=2, slaves=1,
+    flush="SYNC_FLUSH", settings={…})``; what is left out is the mark's, or one broker and no slave.
+    """
+    from mqcheck.fixtures import clusters_of
+
+    yield from clusters_of(request, _rocketmq_house)
+
+
+@pytest.fixture
+def rocketmq_faults(
+    request: pytest.FixtureRequest, _rocketmq_house: House, rocketmq_cluster: Callable[..., RocketMQCluster]
+) -> Iterator[Faults]:
+    """Faults (`mqcheck.embedded.faults.RocketMQFaults`) for `rocketmq_server`; for a cluster: ``.on(cluster)``. All are
+    healed at the end of the test.
+    """
+    from mqcheck.fixtures import faults_of
+
+    yield from faults_of(request, _rocketmq_house)

@@ -160,6 +160,10 @@ class DelaySchedule(Struct):
             if due_ms - now_ms > self.levels_ms[level - 1] + self.scan_ms:
                 self.due_ms[level] = now_ms
 
+    def clock_moved(self) -> None:
+        """The clock was moved on purpose: look at once into every level, between two looks of the usual grid too."""
+        self.due_ms = dict.fromkeys(self.due_ms, 0)
+
     def pop(self, store: Reader, now_ms: int) -> Iterator[Message]:
         """The messages that are due, in order within a level; each counts as delivered once the next is asked for."""
         for level in sorted(level for level, due in self.due_ms.items() if due <= now_ms):

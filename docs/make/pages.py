@@ -21,7 +21,13 @@ from mqcheck.scenarios.base import all_scenarios
 from mqcheck.specs import AREAS, Guarantee, load_specs
 
 ROOT = Path(__file__).parents[2]
-FIXTURE_CLASSES = (("mqcheck/fixtures.py", "RocketMQServer"),)
+FIXTURE_CLASSES = (
+    ("mqcheck/embedded/cluster.py", "Nodes"),
+    ("mqcheck/embedded/cluster.py", "RocketMQServer"),
+    ("mqcheck/embedded/cluster.py", "RocketMQCluster"),
+    ("mqcheck/embedded/looks.py", "Looks"),
+    ("mqcheck/embedded/faults.py", "RocketMQFaults"),
+)
 """What fixtures give to a test, by file and class."""
 STATUSES = (
     (exits.HELD, "everything selected is held"),

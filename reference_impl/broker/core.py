@@ -221,6 +221,7 @@ class BrokerCore:
         sides = (side for side in (state.master, state.slave) if side is not None)
         for each in (*lines, *sides, *(() if expire else (state.members, state.locks))):
             each.clock_moved(by_ms)
+        state.schedule.clock_moved()
 
     def _serve(self, request: Request) -> list[Effect]:
         if self.state.slave is not None:

@@ -13,7 +13,7 @@ import pytest
 
 import mqcheck
 from mqcheck.clock import RealClock
-from mqcheck.fixtures import RocketMQServer
+from mqcheck.embedded.cluster import RocketMQServer
 from mqcheck.history.recorder import Recorder
 from mqcheck.links.ports import free_port
 from mqcheck.links.toxiproxy import Toxic, ToxiproxyServer

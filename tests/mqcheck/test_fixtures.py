@@ -1,18 +1,10 @@
-"""The fixture as people use it, in an inner pytest, and the server object by itself."""
+"""The fixtures and their mark as people use them, in an inner pytest."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from mqcheck.errors import NodeError
-from mqcheck.fixtures import RocketMQServer
-from mqcheck.guard import Guard, start_time
 
 pytest_plugins = ["pytester"]
 
@@ -56,14 +48,55 @@ def rocketmq_server_settings():
 """
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RocketMQServer]:
-    guard = Guard()
-    server = RocketMQServer(tmp_path, {}, guard)
-    server.start()
-    yield server
-    server.stop()
-    guard.close()
+MARKED = """
+import pytest
+
+pytestmark = pytest.mark.mqcheck(settings={"maxMessageSize": 900})
+
+
+@pytest.mark.mqcheck(settings={"transactionCheckMax": 3}, flush="SYNC_FLUSH")
+def test_settings_are_put_together(rocketmq_server):
+    broker = rocketmq_server.settings["broker"]
+    told = (broker["maxMessageSize"], broker["transactionCheckMax"], broker["flushDiskType"])
+    assert told == (900, 3, "SYNC_FLUSH")
+
+
+@pytest.mark.mqcheck(setings={})
+def test_a_wrong_name(rocketmq_server):
+    pass
+
+
+@pytest.mark.mqcheck(2)
+def test_no_name(rocketmq_server):
+    pass
+
+
+@pytest.mark.mqcheck(brokers=2)
+def test_two_brokers_are_no_server(rocketmq_server):
+    pass
+
+
+@pytest.mark.mqcheck(brokers=2)
+def test_a_cluster_by_mark(rocketmq_cluster):
+    cluster = rocketmq_cluster()
+    assert len(cluster.broker_addresses) == 2
+    assert cluster.nodes["broker-b"].ready["settings"]["maxMessageSize"] == 900
+    assert len(rocketmq_cluster(brokers=1).broker_addresses) == 1
+
+
+def test_a_wrong_argument(rocketmq_cluster):
+    rocketmq_cluster(broker=2)
+
+
+def test_a_fault_that_is_left(rocketmq_server, rocketmq_faults):
+    rocketmq_faults.lose_reply("send")
+    rocketmq_faults.pause()
+
+
+def test_it_is_gone(rocketmq_server, rocketmq_faults):
+    assert rocketmq_server.messages("T") == ()
+    rocketmq_faults.kill()
+"""
 
 
 @pytest.mark.slow
@@ -78,23 +111,24 @@ def test_the_fixture_gives_an_empty_server_to_each_test(
 
 
 @pytest.mark.slow
-def test_a_server_that_was_killed_is_started_again(server: RocketMQServer) -> None:
-    first = server.pid
-    os.kill(first, signal.SIGKILL)
-    while start_time(first) is not None:
-        time.sleep(0.01)
-    with pytest.raises(NodeError, match="not running"):
-        server.empty()
-    server.start()
-    assert server.pid != first
-    server.empty()
+def test_marks_choose_what_a_test_gets_and_faults_do_not_outlive_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+    pytester.makepyfile(MARKED)
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--strict-markers")
+    result.assert_outcomes(passed=4, errors=4, failed=1)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*the mark mqcheck knows no 'setings': there are settings, *; did you mean settings?",
+            "*the mark mqcheck takes no 2: write name=value*",
+            "*the mark mqcheck says brokers, which is for rocketmq_cluster*",
+            "*SettingsError: rocketmq_cluster knows no 'broker'*did you mean brokers?",
+            "*FaultError: the lost reply to send did nothing*",
+        ]
+    )
 
 
 @pytest.mark.slow
-def test_a_refused_start_shows_the_reason(tmp_path: Path) -> None:
-    guard = Guard()
-    try:
-        with pytest.raises(NodeError, match="maxMessageSiz"):
-            RocketMQServer(tmp_path, {"maxMessageSiz": 5}, guard).start()
-    finally:
-        guard.close()
+def test_the_mark_is_documented(pytester: pytest.Pytester) -> None:
+    pytester.runpytest_subprocess("--markers").stdout.fnmatch_lines(["@pytest.mark.mqcheck(settings={}*"])

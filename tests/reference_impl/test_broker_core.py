@@ -154,6 +154,16 @@ def test_a_clock_that_is_moved_makes_nobody_wait_longer(bench: type[Bench], hour
     assert b.answer(waiting).code == 0
 
 
+def test_what_a_moved_clock_makes_due_comes_at_once_and_nothing_else(bench: type[Bench]) -> None:
+    b = bench()
+    for level in (1, 2):
+        assert b.send("T", b"%d" % level, properties={"DELAY": str(level)}).code == 0
+    move_clock(b, 999)
+    assert b.bodies("T") == []
+    move_clock(b, 1)
+    assert b.bodies("T") == [b"1"], "though the usual look comes at whole seconds"
+
+
 def test_members_and_locks_expire_by_a_moved_clock_where_that_is_wanted(bench: type[Bench]) -> None:
     b = bench()
     b.heartbeat(1, "G")

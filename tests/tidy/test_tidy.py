@@ -33,7 +33,7 @@ MQCHECK_ROWS: tuple[tuple[str, ...], ...] = (
     ("targets", "faults"),
     ("profile", "workloads", "scenarios"),
     ("plan", "runner", "report", "live", "settings", "options"),
-    ("session", "machinery", "simulation", "collection", "scheduler", "hooks", "fixtures"),
+    ("session", "machinery", "simulation", "collection", "scheduler", "hooks", "embedded", "fixtures"),
     ("conformance", "matrix", "selftest", "census", "repro", "baseline", "chaos"),
     ("plugin", "cli", "commands", "__main__"),
 )

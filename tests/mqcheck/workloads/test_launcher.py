@@ -12,8 +12,8 @@ from typing import Any, cast
 import pytest
 
 from mqcheck.clock import RealClock
+from mqcheck.embedded.cluster import RocketMQServer
 from mqcheck.errors import NodeError
-from mqcheck.fixtures import RocketMQServer
 from mqcheck.guard import Guard, start_time
 from mqcheck.history.recorder import Recorder
 from mqcheck.profile import QUICK
