@@ -27,6 +27,7 @@ FIXTURE_CLASSES = (
     ("mqcheck/embedded/cluster.py", "RocketMQCluster"),
     ("mqcheck/embedded/looks.py", "Looks"),
     ("mqcheck/embedded/faults.py", "RocketMQFaults"),
+    ("mqcheck/embedded/faults.py", "Injected"),
 )
 """What fixtures give to a test, by file and class."""
 STATUSES = (

@@ -214,13 +214,14 @@ OVER_SOCKETS = (
     "ack-before-replicate",
     "corrupt-body",
     "hide-late",
+    "hide-the-earlier",
     "never-expire-brokers",
     "skip-message-on-rebalance",
 )
 """Caught in real processes by every run of the tests: one for each scenario that cannot be simulated, and one of each
 kind: a power cut, a body, a link, clients that come and go. The others are caught there by ``tox -e bugs``."""
 
-REAL_ONLY = ("replication", "slave-lost", "overload", "slow-fsync")
+REAL_ONLY = ("clock-jump", "replication", "slave-lost", "overload", "slow-fsync")
 """Scenarios that cannot be simulated."""
 
 ALL = os.environ.get("MQCHECK_BUGS") == "all"
