@@ -69,7 +69,7 @@ def main() -> None:
         try:
             uses, empties = measure(server, home / "events")
         finally:
-            server.stop()
+            server.close()
             guard.close()
     median = statistics.median(empties)
     print(f"emptied: median {median:.1f} ms of {ROUNDS} (min {min(empties):.1f}, max {max(empties):.1f})")

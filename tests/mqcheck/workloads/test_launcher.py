@@ -82,7 +82,7 @@ def test_a_producer_lives_twice_and_says_what_was_acknowledged(tmp_path: Path) -
     try:
         pids = asyncio.run(go())
     finally:
-        server.stop()
+        server.close()
         guard.close()
     assert all(pid is not None and start_time(pid) is None for pid in pids)
     assert len(set(acked)) == len(acked)
