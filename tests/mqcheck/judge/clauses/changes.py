@@ -7,7 +7,7 @@ from typing import Any
 from defects.base import History
 from defects.changes import ONE_BROKER, sight
 
-from clauses.base import Step, accused, change, excused, fault, innocent, remove, seen, stalled
+from clauses.base import Step, accused, change, excused, fault, innocent, remove, seen, slave_of, stalled
 
 created = {"about": "topic", "name": "create-0", "kind": "create"}
 
@@ -64,6 +64,24 @@ innocent(
 accused("ns-register-period", "trouble before", fault("pause", 29_000, 29_100, node="broker-b"))
 excused("ns-register-period", "trouble of the link", fault("blackhole", 32_000, 32_100, link="broker-b->nameserver-*"))
 excused("ns-register-period", "trouble of the NameServer", fault("kill", 32_000, 32_100, node="nameserver-1"))
+excused(
+    "ns-register-period",
+    "trouble of the link to a master",
+    fault("blackhole", 32_000, 32_100, link="broker-b->broker-a"),
+)
+accused(
+    "ns-register-period", "trouble of another's link", fault("blackhole", 32_000, 32_100, link="broker-a->broker-b")
+)
+excused(
+    "ns-register-period",
+    "trouble of its slave",
+    slave_of("broker-b"),
+    fault("pause", 32_000, 32_100, node="broker-b-slave-1"),
+)
 excused("ns-register-period", "stalls", stalled(31_500, 34_200))
 gap = remove("registrations", rows=lambda row: row.at == 32_250, **ONE_BROKER)
 innocent("ns-register-period", "tolerance", gap)
+late = remove("registrations", rows=lambda row: 21_000 < row.at < 32_000, **ONE_BROKER)
+innocent(
+    "ns-register-period", "a fifth of the period", change("config", key="register_ms", to={"setting": "10000"}), late
+)

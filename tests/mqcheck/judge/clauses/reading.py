@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from defects.base import History
 from defects.reading import answered, probed, searched, sized
 
 from clauses.base import accused, change, excused, fault, innocent, remove, seen, slave_of, stalled
@@ -71,3 +72,12 @@ seen(
 )
 innocent("sto-size-limit", "refused for its properties", sized("props_size", 32_768, body_size=100))
 excused("sto-batch-order", "batches", remove("attempts", topic="B", batch=900))
+
+
+def without_body(history: History) -> None:
+    """The message whose properties are too long has no body."""
+    attempt = history.find("attempts", lambda row: (row.get("props_size") or 0) > 32_767)[0]
+    history.find("sends", message=attempt.get("message"))[0].set(size=0)
+
+
+excused("sto-props-limit", "a message without a body", without_body)
