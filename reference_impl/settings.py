@@ -206,6 +206,8 @@ class BrokerSettings(_Common, frozen=True):
     """ms between two rounds of checks."""
     cleanResourceInterval: int = 10_000
     """ms between two looks at the disk."""
+    first_clean_ms: int = _reference("firstCleanMs", 1)
+    """No look at the disk sooner after the start; RocketMQ's is 60 000 [DefaultMessageStore.addScheduleTask]."""
     deleteWhen: str = "04"
     """Hours (UTC) at which old files go, divided by ``;``."""
     diskMaxUsedSpaceRatio: int = 75

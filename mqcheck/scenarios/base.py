@@ -344,14 +344,15 @@ def unfit(scenario: Scenario, target: Target, profile: Profile) -> str:
         *(("broker", profile.broker, {**deployment.settings, **spec.settings}) for spec in deployment.brokers),
     ]
     for role, usual, own in roles:
+        asked = {**usual, **own}
         try:
-            effective = target.effective(role, {**usual, **own})
+            effective = target.effective(role, asked)
         except SettingsError as error:
             return f"{target.name} cannot be set up for it: {error}"
-        for key in sorted(scenario.waits & usual.keys() & effective.keys()):
-            if int(effective[key]) > int(usual[key]):
+        for key in sorted(scenario.waits & asked.keys() & effective.keys()):
+            if int(effective[key]) > int(asked[key]):
                 return (
-                    f"it waits for {key}, which on {target.name} is {effective[key]} and cannot be the {usual[key]} of "
+                    f"it waits for {key}, which on {target.name} is {effective[key]} and cannot be the {asked[key]} of "
                     f"{profile.name}: run it with --mqcheck-profile full"
                 )
     return ""

@@ -28,6 +28,8 @@ _HOUR_MS: Final = 3_600_000
 def clean(state: BrokerState, now_ms: int) -> list[Effect]:
     """One pass, every ``cleanResourceInterval``: see whether the disk is full, remove what is to go."""
     settings = state.settings
+    if 0 <= now_ms - state.started_ms < settings.first_clean_ms:
+        return []
     used = _used_percent(state)
     state.disk_full = used > settings.diskSpaceWarningLevelRatio
     if used > settings.diskSpaceCleanForciblyRatio and settings.cleanFileForciblyEnable:

@@ -56,6 +56,18 @@ def test_old_files_go_at_their_hour_and_not_before(bench: type[Bench]) -> None:
     assert min_offset(b) == before
 
 
+def test_nothing_goes_before_the_first_look(bench: type[Bench]) -> None:
+    hours = ";".join(f"{hour:02}" for hour in range(24))
+    b = bench(mappedFileSizeCommitLog=FILE_BYTES, fileReservedTime=0, deleteWhen=hours, first_clean_ms=60_000)
+    for _ in range(60):
+        b.send("T", bytes(100))
+    b.flush()
+    jump(b, 59_000)
+    assert min_offset(b) == 0
+    jump(b, 10_000)
+    assert min_offset(b) > 0
+
+
 def test_young_files_stay(bench: type[Bench]) -> None:
     b = filled(bench)
     jump(b, 28 * HOUR_MS)

@@ -60,8 +60,8 @@ NEVER = {"disk-damage", "disk-nearly-full", "overload"}
 @pytest.mark.parametrize(
     ("version", "profile", "missed"),
     [
-        ("4.9.7", QUICK, {"broker-paused", "broker-blackhole", "consumer-silent"}),
-        ("5.4.0", QUICK, {"broker-paused", "broker-blackhole"}),
+        ("4.9.7", QUICK, {"broker-paused", "broker-blackhole", "consumer-silent", "retention"}),
+        ("5.4.0", QUICK, {"broker-paused", "broker-blackhole", "retention"}),
         ("4.9.7", FULL, set()),
         ("5.4.0", FULL, set()),
     ],
@@ -87,6 +87,7 @@ def test_scenarios_it_cannot_take_say_why(
         assert (
             "is 120000 and cannot be the 5000 of quick: run it with --mqcheck-profile full" in reasons["broker-paused"]
         )
+        assert f"reference.firstCleanMs, which on apache:{version} is 60000" in reasons["retention"]
 
 
 @pytest.mark.parametrize(
