@@ -131,12 +131,15 @@ def test_the_descriptions_are_what_is_shipped() -> None:
 @pytest.mark.skipif(
     shutil.which("java") is None or shutil.which("mvn") is None, reason="needs java and mvn; install a JDK and Maven"
 )
-def test_a_real_cluster_lives_and_leaves_its_logs(opening: Opening, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("version", "libraries"), [("4.9.7", 0), ("5.4.0", 2)])
+def test_a_real_cluster_lives_and_leaves_its_logs(
+    opening: Opening, monkeypatch: pytest.MonkeyPatch, version: str, libraries: int
+) -> None:
     monkeypatch.delenv("ROCKETMQ_HOME", raising=False)
     opening = replace(opening, broker_settings=QUICK.broker, nameserver_settings=QUICK.nameserver)
 
     async def go() -> None:
-        found = apache_target("apache:4.9.7", "4.9.7", None)
+        found = apache_target(f"apache:{version}", version, None)
         await asyncio.to_thread(found.prepare)
         cluster = await found.open(Deployment(brokers=(BrokerSpec("broker-a"),)), opening)
         broker = cluster.nodes["broker-a"]
@@ -144,6 +147,8 @@ def test_a_real_cluster_lives_and_leaves_its_logs(opening: Opening, monkeypatch:
         await broker.kill()
         await broker.start()
         assert (broker.address, broker.life) == (address, 1)
+        # A killed JVM leaves what it unpacked, here for each life of the broker.
+        assert len(list((opening.folder / "nodes" / "broker-a").glob("librocksdbjni*"))) == libraries
         await cluster.close()
 
     asyncio.run(go())
@@ -151,5 +156,6 @@ def test_a_real_cluster_lives_and_leaves_its_logs(opening: Opening, monkeypatch:
     config = {(row["node"], row["key"]): row["setting"] for row in lines if row["e"] == "config"}
     assert config["broker-a", "lock_expiry_ms"] == "8000"
     assert config["nameserver-1", "expiry_ms"] == "120000"
-    assert "brokerName=broker-a" in (opening.folder / "logs" / "broker-a" / "broker.log").read_text()
+    logs = "".join(path.read_text() for path in (opening.folder / "logs" / "broker-a").glob("*.log"))
+    assert "broker-a" in logs
     assert not (opening.folder / "nodes").exists()
