@@ -5,6 +5,7 @@ What each number means is said in `DEFINITIONS`, which travel with the numbers. 
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,19 +33,20 @@ DEFINITIONS: Final = {
     "disturbed": "An operation failed, or its successes paused: for longer than 500 ms and than twice the longest of "
     "99 % of the pauses before the first fault. What the kit itself stood still of it is no pause. Left out: "
     "operations with fewer than 8 successes before it.",
-    "rto": "From the episode's begin (after_begin_ms) and its heal (after_heal_ms) to the first success after a "
-    "disturbance from which on nothing fails or pauses for 1 s; null: not again before the next episode or the end of "
-    "the load. Disturbances count that began before 1 s after the heal.",
-    "rpo": "Messages acknowledged with SEND_OK that no master's final reading has; ms: from the acknowledgement of "
-    "the oldest of them to the begin of the next episode. Unread: their queue could not be read.",
+    "rto": "From the episode's begin (after_begin_ms) and its heal (after_heal_ms) to the first success from which on "
+    "nothing fails or pauses for 1 s, or until the next episode or the end of the load, after the last disturbance "
+    "that began before 1 s after the heal; null: not again by then.",
+    "rpo": "Messages acknowledged with SEND_OK that no master's final reading has; ms: the longest time from such an "
+    "acknowledgement to the moment in which the next fault was in effect. Unread: their queue could not be read.",
     "availability": "Share of the operations that ended well; down_ms: all interruptions together, where successes "
-    "paused.",
+    "paused; null: nobody knows what a usual pause is.",
     "latency": "Of operations that ended well, by the time at which they began: before, during and after an episode.",
     "redelivery": "Deliveries of a message to a group beyond its first, as a share of all; duplicates: those after "
     "the group had said success for it.",
     "backlog": "Messages acknowledged and not yet done by the group.",
     "send": "A send call, all its attempts together.",
-    "deliver": "From a send call to the moment in which a consumer is given its message.",
+    "deliver": "From a send call to the first moment in which a consumer of a group is given its message; a listener "
+    "that does not say success is one that did not end well.",
     "commit": "A consumer's commit of an offset, answered.",
     "route": "A client's question to a NameServer, answered.",
 }
@@ -57,7 +59,7 @@ SELECT 'send' AS kind, invoked, coalesce(returned, lead(invoked) OVER (
     PARTITION BY process, producer, worker ORDER BY invoked), invoked) AS ended, outcome = 'ok' AS ok
 FROM sends WHERE mode <> 'oneway'
 UNION ALL
-SELECT 'deliver', s.invoked, h.received, TRUE FROM handled h JOIN sends s ON s.message = h.message
+SELECT 'deliver', s.invoked, g.first_at, TRUE FROM got g JOIN sends s ON s.message = g.message
 UNION ALL
 SELECT 'deliver', received, ended, FALSE FROM handled WHERE result IS NOT NULL AND result <> 'success'
 UNION ALL
@@ -73,8 +75,9 @@ DELETE FROM operations WHERE ended < (SELECT began FROM span) OR invoked > (SELE
 _EPISODES: Final = """
 CREATE TEMP TABLE episodes AS
 WITH broken AS (
-    SELECT kind, coalesce(node, link) AS place, began, coalesce(healed, (SELECT ended FROM span)) AS healed FROM faults
-    WHERE began IS NOT NULL
+    SELECT kind, coalesce(node, link) AS place, began,
+        coalesce(healed, greatest(began, (SELECT ended FROM span))) AS healed
+    FROM faults WHERE began IS NOT NULL
 ), marked AS (
     SELECT *, CASE WHEN began <= max(healed) OVER (ORDER BY began, healed ROWS BETWEEN UNBOUNDED PRECEDING AND 1
         PRECEDING) THEN 0 ELSE 1 END AS fresh FROM broken
@@ -108,31 +111,33 @@ FROM pauses GROUP BY kind
 HAVING count(*) FILTER (WHERE began <= coalesce((SELECT min(began) FROM episodes), (SELECT ended FROM span)))
     >= {USUAL_MIN};
 CREATE TEMP TABLE interruptions AS
-SELECT p.kind, p.began, p.ended, TRUE AS pause FROM pauses p JOIN usual u ON u.kind = p.kind
+SELECT p.kind, p.began, p.ended, p.lasted, TRUE AS pause FROM pauses p JOIN usual u ON u.kind = p.kind
 WHERE p.lasted > u.longest
 UNION ALL
-SELECT o.kind, o.ended, min(s.ended), FALSE FROM operations o
+SELECT o.kind, o.ended, min(s.ended), 0, FALSE FROM operations o
 ASOF LEFT JOIN (SELECT kind, ended FROM operations WHERE ok) s ON s.kind = o.kind AND s.ended >= o.ended
 WHERE NOT o.ok GROUP BY o.kind, o.ended;
 """
 
 _RTO: Final = f"""
 WITH near AS (
-    SELECT e.number, e.began AS fault_began, e.healed, e.horizon, i.kind, i.ended AS back
+    SELECT e.number, e.horizon, i.kind, max(i.began) AS latest
     FROM episodes e JOIN interruptions i
         ON i.began < least(e.healed + {STEADY_MS} * 1000000, e.horizon) AND coalesce(i.ended, e.horizon) > e.began
+    GROUP BY ALL
 ), steady AS (
-    SELECT n.number, n.kind, min(n.back) AS back FROM near n
-    WHERE n.back IS NOT NULL AND n.back <= n.horizon AND NOT EXISTS (
-        SELECT 1 FROM interruptions i WHERE i.kind = n.kind AND i.began >= n.back
-            AND i.began < least(n.back + {STEADY_MS} * 1000000, n.horizon))
+    SELECT n.number, n.kind, min(b.ended) AS back FROM near n
+    JOIN interruptions b ON b.kind = n.kind AND b.began >= n.latest AND b.ended <= n.horizon
+    WHERE NOT EXISTS (
+        SELECT 1 FROM interruptions i WHERE i.kind = n.kind AND i.began >= b.ended
+            AND i.began < least(b.ended + {STEADY_MS} * 1000000, n.horizon))
     GROUP BY n.number, n.kind
 )
 SELECT e.number, k.kind, n.number IS NOT NULL AS disturbed,
     CASE WHEN n.number IS NULL THEN 0 ELSE (s.back - e.began) / 1000000.0 END AS after_begin_ms,
     CASE WHEN n.number IS NULL THEN 0 ELSE greatest(s.back - e.healed, 0) / 1000000.0 END AS after_heal_ms
 FROM episodes e CROSS JOIN (SELECT kind FROM usual) k
-LEFT JOIN (SELECT DISTINCT number, kind FROM near) n ON n.number = e.number AND n.kind = k.kind
+LEFT JOIN near n ON n.number = e.number AND n.kind = k.kind
 LEFT JOIN steady s ON s.number = e.number AND s.kind = k.kind
 ORDER BY 1, 2
 """
@@ -153,8 +158,8 @@ GROUP BY ALL ORDER BY 1, 2, 3
 """
 
 _DOWN: Final = """
-SELECT kind, sum(coalesce(ended, (SELECT ended FROM span)) - began) / 1000000.0
-FROM interruptions WHERE pause GROUP BY kind
+SELECT u.kind, coalesce(sum(i.lasted), 0) / 1000000.0
+FROM usual u LEFT JOIN interruptions i ON i.kind = u.kind AND i.pause GROUP BY u.kind
 """
 
 _RPO: Final = """
@@ -167,7 +172,8 @@ WITH places AS (
     FROM sent s LEFT JOIN places p ON p.topic = s.topic AND p.broker = s.broker AND p.queue = s.queue
     WHERE s.fate = 'acked' AND s.delay_level = 0 AND NOT s.transactional
 ), lost AS (
-    SELECT a.*, (SELECT min(e.began) FROM episodes e WHERE e.began >= a.acked_at) - a.acked_at AS before_ns FROM acked a
+    SELECT a.*, (SELECT min(coalesce(f.active, f.began)) FROM faults f
+        WHERE coalesce(f.active, f.began) >= a.acked_at) - a.acked_at AS before_ns FROM acked a
     WHERE a.read_back AND a.kept AND a.message NOT IN (SELECT message FROM logged WHERE message IS NOT NULL)
 )
 SELECT (SELECT count(*) FROM acked) AS acknowledged, (SELECT count(*) FROM lost) AS lost,
@@ -230,7 +236,7 @@ def computed(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         connection.execute(statements)
     began, ended = connection.execute("SELECT began, ended FROM span").fetchall()[0]
     if began is None:
-        return {"format": FORMAT, "definitions": DEFINITIONS, "observed_ms": 0, "episodes": []}
+        return _nothing_sent()
     stages = _stages(connection)
     down = dict(connection.execute(_DOWN).fetchall())
     return {
@@ -238,7 +244,7 @@ def computed(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "observed_ms": _ms((ended - began) / 1e6),
         "stalled_ms": _ms(connection.execute(_STALLED).fetchall()[0][0]),
         "availability": {
-            kind: {**each["availability"], "down_ms": _ms(down.get(kind, 0.0))}
+            kind: {**each["availability"], "down_ms": _ms(down[kind]) if kind in down else None}
             for kind, each in stages.get((0, "whole"), {}).items()
         },
         "latency_ms": {kind: each["latency_ms"] for kind, each in stages.get((0, "whole"), {}).items()},
@@ -246,6 +252,28 @@ def computed(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
         "rpo": _rpo(connection),
         "redelivery": _redelivery(connection),
         "backlog": _backlog(connection),
+        "definitions": DEFINITIONS,
+    }
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of numbers.json, shipped in the package."""
+    text = (Path(__file__).parent / "numbers.schema.json").read_text(encoding="utf-8")
+    data: dict[str, Any] = json.loads(text)
+    return data
+
+
+def _nothing_sent() -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "observed_ms": 0,
+        "stalled_ms": 0,
+        "availability": {},
+        "latency_ms": {},
+        "episodes": [],
+        "rpo": None,
+        "redelivery": {"groups": {}, "stored_more_than_once": 0},
+        "backlog": {},
         "definitions": DEFINITIONS,
     }
 

@@ -119,19 +119,18 @@ def _numbers(numbers: Mapping[str, Any]) -> list[str]:
 
 
 def _losses(numbers: Mapping[str, Any]) -> Iterator[str]:
-    if not numbers.get("rpo"):
-        return
     rpo = numbers["rpo"]
-    span = "" if rpo["ms"] is None else f", the oldest {rpo['ms']} ms before the fault"
+    if rpo is None:
+        return
+    span = "" if rpo["ms"] is None else f", up to {rpo['ms']} ms before a fault"
     unread = f"; {rpo['unread']} could not be read back" if rpo["unread"] else ""
     yield f"RPO: {rpo['lost_messages']} of {rpo['acknowledged']} acknowledged messages lost{span}{unread}"
     if rpo["lost_messages"]:
         yield f"  by broker: {', '.join(f'{broker} {count}' for broker, count in rpo['lost_by_broker'].items())}"
     for kind, each in numbers["availability"].items():
-        yield (
-            f"availability of {kind}: {_share(each)} ({each['ended_well']} of {each['operations']}), "
-            f"{each['down_ms']} ms interrupted"
-        )
+        down = "nobody knows how long" if each["down_ms"] is None else f"{each['down_ms']} ms"
+        counts = f"{each['ended_well']} of {each['operations']}"
+        yield f"availability of {kind}: {_share(each)} ({counts}), {down} interrupted"
     for group, each in numbers["redelivery"]["groups"].items():
         yield (
             f"group {group}: {each['redeliveries']} redeliveries ({each['redelivery_rate']:.2%}), "
@@ -144,7 +143,7 @@ def _losses(numbers: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _curves(numbers: Mapping[str, Any]) -> Iterator[str]:
-    for group, points in (numbers.get("backlog") or {}).items():
+    for group, points in numbers["backlog"].items():
         top = max((count for _, count in points), default=0)
         step = max(1, -(-len(points) // CURVE_POINTS))
         chosen = [max(count for _, count in points[place : place + step]) for place in range(0, len(points), step)]

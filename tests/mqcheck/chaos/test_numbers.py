@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from histories import Builder
 
-from mqcheck.chaos.numbers import DEFINITIONS, numbers_of
+from mqcheck.chaos.numbers import DEFINITIONS, numbers_of, schema
 
 LOAD_MS = 10_000
 PERIOD_MS = 50
@@ -90,7 +92,9 @@ class Story(Builder):
 
 
 def numbers(story: Story, tmp_path: Path) -> dict[str, Any]:
-    return numbers_of(story.write(tmp_path / "history"))
+    found = numbers_of(story.write(tmp_path / "history"))
+    jsonschema.validate(found, schema())
+    return found
 
 
 def test_a_fault_that_nobody_noticed_disturbed_nothing(tmp_path: Path) -> None:
@@ -116,6 +120,36 @@ def test_rto_is_from_begin_and_heal_to_the_first_success_of_steady_ones(tmp_path
     assert send["disturbed"]
     assert send["after_begin_ms"] == pytest.approx(1_604, abs=PERIOD_MS)
     assert send["after_heal_ms"] == pytest.approx(604, abs=PERIOD_MS)
+
+
+def test_rto_is_of_the_last_disturbance_not_of_an_early_one_with_a_rest_after_it(tmp_path: Path) -> None:
+    story = Story(failing=lambda at: 4_000 <= at < 4_100 or 6_000 <= at < 6_900)
+    story.fault("latency", 4_000, 6_000)
+    send = numbers(story, tmp_path)["episodes"][0]["rto"]["send"]
+    assert send["after_begin_ms"] == pytest.approx(2_904, abs=PERIOD_MS)
+    assert send["after_heal_ms"] == pytest.approx(904, abs=PERIOD_MS)
+
+
+def test_what_flickers_for_long_after_the_heal_comes_back_in_the_end(tmp_path: Path) -> None:
+    story = Story(failing=lambda at: 4_000 <= at < 5_000 or (5_000 <= at < 7_000 and at % 500 == 0))
+    story.fault("kill", 4_000, 5_000)
+    send = numbers(story, tmp_path)["episodes"][0]["rto"]["send"]
+    assert send["after_heal_ms"] == pytest.approx(1_554, abs=PERIOD_MS)  # the last failure is at 6500
+
+
+def test_what_hardly_happened_before_the_fault_has_neither_rto_nor_downtime(tmp_path: Path) -> None:
+    story = Story(silent=lambda at: 300 <= at < 6_000)
+    story.fault("kill", 300, 5_900)
+    found = numbers(story, tmp_path)
+    assert found["episodes"][0]["rto"] == {}
+    assert found["availability"]["send"]["down_ms"] is None
+
+
+def test_a_fault_that_outlives_the_load_is_an_episode_without_a_length(tmp_path: Path) -> None:
+    story = Story()
+    story.entry("faults", kind="kill", node="broker-a", began=12_000, active=12_000, confirmed=True)
+    (episode,) = numbers(story, tmp_path)["episodes"]
+    assert (episode["began_ms"], episode["healed_ms"]) == (11_900, 11_900)
 
 
 def test_a_pause_of_successes_is_an_interruption_too(tmp_path: Path) -> None:
@@ -181,6 +215,14 @@ def test_rpo_is_what_was_acknowledged_and_is_in_no_final_reading(tmp_path: Path)
     }
 
 
+def test_the_cut_that_took_a_message_counts_not_the_latency_that_began_long_before(tmp_path: Path) -> None:
+    story = Story()
+    story.fault("latency", 1_000, 9_000)
+    story.fault("power-cut", 4_000, 5_000)
+    story.read_back(70)  # acknowledged at 3604 ms
+    assert numbers(story, tmp_path)["rpo"]["ms"] == 396
+
+
 def test_what_nobody_read_back_is_not_lost_but_unread(tmp_path: Path) -> None:
     story = Story(failing=lambda at: at >= 4_000)
     rpo = numbers(story, tmp_path)["rpo"]
@@ -202,7 +244,9 @@ def test_redeliveries_and_duplicates_are_told_apart(tmp_path: Path) -> None:
         topic="t",
         queue=0,
     )
-    found = numbers(story, tmp_path)["redelivery"]
+    whole = numbers(story, tmp_path)
+    assert whole["latency_ms"]["deliver"]["max"] == LATENCY_MS + 2
+    found = whole["redelivery"]
     assert found["groups"]["g"]["deliveries"] == 201
     assert found["groups"]["g"]["redeliveries"] == 1
     assert found["groups"]["g"]["duplicates"] == 1
@@ -223,7 +267,28 @@ def test_the_backlog_is_what_was_acknowledged_and_is_not_done(tmp_path: Path) ->
 def test_a_history_without_sends_has_no_numbers(tmp_path: Path) -> None:
     story = Story(silent=lambda at: True)
     story.fault("kill", 4_000, 5_000)
-    assert numbers(story, tmp_path)["observed_ms"] == 0
+    found = numbers(story, tmp_path)
+    assert (found["observed_ms"], found["rpo"], found["episodes"]) == (0, None, [])
+
+
+def test_the_schema_bites(tmp_path: Path) -> None:
+    jsonschema.Draft202012Validator.check_schema(schema())
+    story = Story(failing=lambda at: 4_000 <= at < 5_000)
+    story.fault("kill", 4_000, 5_000)
+    found = numbers(story, tmp_path)
+    for change in (
+        lambda data: data.pop("rpo"),
+        lambda data: data.update(extra=1),
+        lambda data: data["episodes"][0]["rto"]["send"].pop("disturbed"),
+        lambda data: data["episodes"][0]["latency_ms"]["before"].update(think={}),
+        lambda data: data["availability"]["send"].update(share=2),
+        lambda data: data["backlog"]["g"].append([1]),
+        lambda data: data.update(format=2),
+    ):
+        wrong = copy.deepcopy(found)
+        change(wrong)
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, schema())
 
 
 def test_every_definition_is_in_the_documentation(pytestconfig: pytest.Config) -> None:
