@@ -14,16 +14,15 @@ from typing import Any, Final
 
 from mqcheck.chaos import probes
 from mqcheck.chaos.current import begin, current
-from mqcheck.chaos.order import wishes_of
+from mqcheck.chaos.order import FLAPS, flapping_of, wishes_of
 from mqcheck.chaos.stand import Leaving
 from mqcheck.chaos.vocabulary import make_faults
+from mqcheck.chaos.waiting import wait_of
+from mqcheck.chaos.work import CONSUMERS, LOAD, consumers_of, load_of
 from mqcheck.errors import HarnessError, SettingsError
 
 EVERY_MS: Final = 100
 """How often `wait_until` asks. Ours."""
-
-WAITED_FOR: Final = ("success_rate", "latency_ms", "per_second", "consumer_lag", "routes", "acknowledged", "running")
-"""Probes that can be waited for."""
 
 
 def bring_up(**arguments: Any) -> dict[str, Any]:
@@ -36,45 +35,47 @@ def bring_up(**arguments: Any) -> dict[str, Any]:
 
 
 def start_load(
-    topic: str = "orders",
-    name: str = "producer",
-    producers: int = 2,
-    rate_per_s: float = 60.0,
-    workers: int = 2,
-    process: bool = False,
+    topic: str = LOAD.topic,
+    name: str = LOAD.name,
+    producers: int = LOAD.producers,
+    rate_per_s: float = LOAD.rate_per_s,
+    workers: int = LOAD.workers,
+    process: bool = LOAD.process,
 ) -> list[str]:
     """Producers that send steadily until `stop_load`; names of their clients (``<name>-1``, …).
 
     ``rate_per_s`` is all producers' together, ``workers`` one producer's sends under way at once. With ``process`` each
-    is a process of its own, which faults can kill and pause.
+    is a process of its own with one send under way at a time, which faults can kill and pause.
     """
-    here = current()
-    return here.bridge.call(here.stand.start_load(topic, name, producers, rate_per_s, workers, process))
+    given = {"topic": topic, "name": name, "producers": producers, "rate_per_s": rate_per_s}
+    load, here = load_of({**given, "workers": workers, "process": process}), current()
+    return here.bridge.call(here.stand.start_load(load))
 
 
-def stop_load(name: str = "producer") -> None:
+def stop_load(name: str = LOAD.name) -> None:
     """End a load and wait for its sends under way."""
     here = current()
     here.bridge.call(here.stand.stop_load(name))
 
 
 def start_consumers(
-    group: str = "billing",
-    topic: str = "orders",
-    members: int = 2,
-    work_ms: int = 0,
-    process: bool = False,
-    orderly: bool = False,
+    group: str = CONSUMERS.group,
+    topic: str = CONSUMERS.topic,
+    members: int = CONSUMERS.members,
+    work_ms: int = CONSUMERS.work_ms,
+    process: bool = CONSUMERS.process,
+    orderly: bool = CONSUMERS.orderly,
 ) -> list[str]:
     """More members of a consumer group; names of their clients (``<group>-1``, …).
 
     ``work_ms`` is how long a listener takes for a message; it and ``orderly`` are the whole group's, the first call's.
     """
-    here = current()
-    return here.bridge.call(here.stand.start_consumers(group, topic, members, work_ms, process, orderly))
+    given = {"group": group, "topic": topic, "members": members, "work_ms": work_ms}
+    consumers, here = consumers_of({**given, "process": process, "orderly": orderly}), current()
+    return here.bridge.call(here.stand.start_consumers(consumers))
 
 
-def stop_consumers(group: str = "billing", members: int | None = None, how: Leaving = "leave") -> list[str]:
+def stop_consumers(group: str = CONSUMERS.group, members: int | None = None, how: Leaving = "leave") -> list[str]:
     """So many members of a group go (default: all): ``leave`` in good order, ``crash``, or ``silence``."""
     if how not in ("leave", "crash", "silence"):
         raise SettingsError(f"how is {how!r}; it must be one of leave, crash, silence")
@@ -109,14 +110,15 @@ def flap(
     fault: str,
     where: str | list[str],
     name: str | None = None,
-    times: int = 3,
-    on_ms: int = 500,
-    off_ms: int = 500,
+    times: int = FLAPS["times"],
+    on_ms: int = FLAPS["on_ms"],
+    off_ms: int = FLAPS["off_ms"],
     **parameters: Any,
 ) -> dict[str, Any]:
     """Break and mend the same thing so many times, broken for ``on_ms``, whole for ``off_ms``; it ends whole."""
     here = current()
     called = name or fault
+    times, on_ms, off_ms = flapping_of({"times": times, "on_ms": on_ms, "off_ms": off_ms})
 
     async def flapping() -> None:
         for _ in range(times):
@@ -138,27 +140,16 @@ def wait_until(
     arguments: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Wait until a probe's value is in bounds; fails the activity when that is not so within the deadline."""
-    if probe not in WAITED_FOR:
-        raise SettingsError(f"no probe {probe!r} can be waited for; there are {', '.join(WAITED_FOR)}")
-    if at_least is None and at_most is None and equals is None:
-        raise SettingsError(f"wait_until {probe}: say at_least, at_most or equals")
+    given = {"probe": probe, "within_s": within_s, "at_least": at_least, "at_most": at_most}
+    wait = wait_of({**given, "equals": equals, "arguments": arguments})
     ask, here = getattr(probes, probe), current()
     began = time.monotonic()
     while True:
-        value = ask(**(arguments or {}))
+        here.stand.check_up()
+        value = ask(**wait.arguments)
         waited_s = time.monotonic() - began
-        if _within(value, at_least, at_most, equals):
+        if wait.met(value):
             return {"value": value, "waited_ms": round(waited_s * 1000)}
-        if waited_s >= within_s:
-            bounds = {"at_least": at_least, "at_most": at_most, "equals": equals}
-            wanted = ", ".join(f"{key} {bound}" for key, bound in bounds.items() if bound is not None)
-            raise HarnessError(f"waited {within_s} s for {probe} {dict(arguments or {})} to be {wanted}; it is {value}")
+        if waited_s >= wait.within_s:
+            raise HarnessError(f"waited {within_s} s for {wait}; it is {value}")
         here.bridge.call(asyncio.sleep(EVERY_MS / 1000))
-
-
-def _within(value: Any, at_least: float | None, at_most: float | None, equals: Any) -> bool:
-    return (
-        (at_least is None or value >= at_least)
-        and (at_most is None or value <= at_most)
-        and (equals is None or value == equals)
-    )

@@ -96,6 +96,8 @@ def status(journal: Mapping[str, Any]) -> int:
     if journal["status"] == "interrupted":
         return exits.INTERRUPTED
     failures: Sequence[str] = own.get("failures") or ()
+    if own.get("fell") and VIOLATED not in failures:
+        return exits.HARNESS_ERROR  # every activity after it failed, and the steady state was not met, for that reason
     if journal.get("deviated") or own.get("failed"):
         return exits.VIOLATED
     if own.get("harness_error") or exits.HARNESS in failures:
@@ -123,6 +125,7 @@ def _own(here: Current, journal: Mapping[str, Any]) -> dict[str, Any]:
         "profile": order.profile.name,
         "seed": order.seed,
         "replay": here.stand.replay,
+        "fell": bool(here.stand.fell),
         "failed": list(failed_activities(journal)),
         "steady_state": {
             "wanted": order.wishes.steady_state,

@@ -22,7 +22,9 @@ from chaoslib.types import Schedule, Strategy
 from mqcheck import exits
 from mqcheck.chaos import current
 from mqcheck.chaos.ending import KEY, status
-from mqcheck.chaos.order import ACTIONS, PROBES, controls_of, ours, read_order, wishes_of
+from mqcheck.chaos.order import ACTIONS, PROBES, Wishes, controls_of, ours, read_order, wishes_of
+from mqcheck.chaos.shape import check_shape
+from mqcheck.chaos.steady import output_of
 from mqcheck.chaos.told import lines
 from mqcheck.errors import SettingsError, UserError
 from mqcheck.specs import load_specs
@@ -82,6 +84,7 @@ def load(path: Path) -> dict[str, Any]:
         raise SettingsError(f"{path}: {error}") from error
     if not isinstance(found, dict):
         raise SettingsError(f"{path} is no experiment: it must be a table with title, description and method")
+    check_shape(found)
     return found
 
 
@@ -108,11 +111,20 @@ def check(experiment: dict[str, Any], variables: Mapping[str, Any]) -> None:
     except (ChaosException, TypeError) as error:  # the latter of arguments whose names are no text, such as YAML's `on`
         raise SettingsError(f"not a valid experiment: {error}") from error
     for control in controls:
-        arguments = substitute(dict(control["provider"].get("arguments") or {}), configuration, {})
-        if arguments.pop("bring_up", True):
-            wishes = wishes_of(arguments)
-            specs = load_specs([Path(folder) for folder in wishes.specs])
-            read_order(substitute(experiment, configuration, {}), wishes, specs)
+        told = substitute(experiment, configuration, {})
+        wishes = _wishes(control, told, configuration)
+        read_order(told, wishes, load_specs([Path(folder) for folder in wishes.specs]))
+
+
+def _wishes(control: Mapping[str, Any], told: Mapping[str, Any], configuration: Mapping[str, Any]) -> Wishes:
+    """Of whoever brings the cluster up: the control, or the action that it leaves it to."""
+    arguments = substitute(dict(control["provider"].get("arguments") or {}), configuration, {})
+    if arguments.pop("bring_up", True):
+        return wishes_of(arguments)
+    for function, given in ours(told, ACTIONS):
+        if function == "bring_up":
+            return wishes_of(given)
+    raise SettingsError("the control has `bring_up: false`, and no action bring_up is there: nobody brings it up")
 
 
 class Progress(RunEventHandler):  # type: ignore[misc]
@@ -173,7 +185,7 @@ def _say_state(state: Mapping[str, Any]) -> None:
         print("  met", flush=True)
         return
     probe = state["probes"][-1]
-    print(f"  NOT met: {probe['activity']['name']} is {_short(probe.get('output'))}", flush=True)
+    print(f"  NOT met: {probe['activity']['name']} is {_short(output_of(probe))}", flush=True)
 
 
 def _short(output: Any) -> str:

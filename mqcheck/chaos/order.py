@@ -7,12 +7,25 @@ cannot. Pure but for the target, which is asked what it can take.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
+from mqcheck.chaos.shape import listed, table
 from mqcheck.chaos.vocabulary import ARROW, frames_of, make_faults
+from mqcheck.chaos.waiting import check_probe, wait_of
+from mqcheck.chaos.work import (
+    CONSUMERS,
+    ConsumersWish,
+    LoadWish,
+    TopicWish,
+    consumers_of,
+    load_of,
+    topic_of,
+    whole,
+)
 from mqcheck.errors import SettingsError
 from mqcheck.faults.base import Fault
 from mqcheck.machinery import choose_target, draw_seed, known_targets
@@ -34,7 +47,9 @@ SECONDS_MAX: Final = 600
 """Longest experiment, load to final reading, where the file says nothing. Ours."""
 WARM_UP: Final = 100
 """Ours: about a second of load, with which the first fault has something to be compared."""
-OWN_ARGUMENTS: Final = frozenset({"fault", "where", "name", "times", "on_ms", "off_ms"})
+FLAPS: Final = {"times": 3, "on_ms": 500, "off_ms": 500}
+"""Numbers of `flap` and what they are where nobody says. Ours."""
+OWN_ARGUMENTS: Final = frozenset({"fault", "where", "name", *FLAPS})
 """Arguments of fault actions that are none of the fault's."""
 
 
@@ -81,6 +96,10 @@ class Order:
     """What faults are called in the file: healing one that was not injected is no mistake."""
     disk: DiskChoice
     wishes: Wishes
+    topics: tuple[TopicWish, ...]
+    loads: tuple[LoadWish, ...]
+    """What runs from the beginning."""
+    consumers: tuple[ConsumersWish, ...]
 
 
 def wishes_of(arguments: Mapping[str, Any]) -> Wishes:
@@ -90,6 +109,13 @@ def wishes_of(arguments: Mapping[str, Any]) -> Wishes:
         if name not in known:
             raise SettingsError(f"the control mqcheck has no argument {name!r}; it takes {', '.join(sorted(known))}")
     given = Wishes(**arguments)
+    for name, value in (("target", given.target), ("profile", given.profile)):
+        if not isinstance(value, str):
+            raise SettingsError(f"{name} is {value!r}; it must be a name")
+    for name, values in (("guarantees", given.guarantees), ("specs", given.specs)):
+        if not all(isinstance(each, str) for each in listed(name, values)):
+            raise SettingsError(f"{name} is {values!r}; it must be a list of texts")
+    table("deployment", given.deployment)
     if given.steady_state not in STEADY_STATES:
         raise SettingsError(f"steady_state is {given.steady_state!r}; it must be one of {', '.join(STEADY_STATES)}")
     if given.disk not in ("own", "fuse"):
@@ -97,8 +123,8 @@ def wishes_of(arguments: Mapping[str, Any]) -> Wishes:
     return replace(
         given,
         seed=_seed(given.seed),
-        warm_up=_whole("warm_up", given.warm_up, least=0),
-        seconds_max=_whole("seconds_max", given.seconds_max),
+        warm_up=whole("warm_up", given.warm_up, least=0),
+        seconds_max=whole("seconds_max", given.seconds_max),
     )
 
 
@@ -109,7 +135,11 @@ def read_order(experiment: Mapping[str, Any], wishes: Wishes, specs: Specs) -> O
     deployment = deployment_of(wishes.deployment)
     named = dict(_faults(experiment))
     faults = [fault for found in named.values() for fault in found]
-    clients = _clients(experiment, wishes)
+    topics = tuple(topic_of(each) for each in listed("topics", wishes.topics))
+    loads = tuple(load_of(each) for each in listed("load", wishes.load))
+    consumers = tuple(consumers_of(each) for each in listed("consumers", wishes.consumers))
+    clients = _clients(experiment, loads, consumers)
+    _check_activities(experiment, frozenset(named), {each.group for each in consumers})
     for fault in faults:
         _check_place(fault, deployment, clients)
         _check_target(fault, target, deployment)
@@ -132,6 +162,9 @@ def read_order(experiment: Mapping[str, Any], wishes: Wishes, specs: Specs) -> O
         fault_names=frozenset(named),
         disk=DiskChoice("fuse" if wishes.disk == "fuse" else "own"),
         wishes=wishes,
+        topics=topics,
+        loads=loads,
+        consumers=consumers,
     )
 
 
@@ -146,11 +179,12 @@ def deployment_of(given: Mapping[str, Any]) -> Deployment:
     for key in given:
         if key not in known:
             raise SettingsError(f"deployment has no {key!r}; it takes {', '.join(sorted(known))}")
-    brokers = tuple(_broker(each) for each in given.get("brokers", ("broker-a",)))
+    brokers = tuple(_broker(each) for each in listed("deployment.brokers", given.get("brokers", ("broker-a",))))
     if len({broker.name for broker in brokers}) < len(brokers) or not brokers:
         raise SettingsError(f"deployment.brokers is {given.get('brokers')!r}: at least one, each with its own name")
-    nameservers = _whole("deployment.nameservers", given.get("nameservers", 1))
-    return Deployment(nameservers, brokers, dict(given.get("settings", {})), dict(given.get("nameserver_settings", {})))
+    nameservers = whole("deployment.nameservers", given.get("nameservers", 1))
+    settings, more = (table(f"deployment.{key}", given.get(key, {})) for key in ("settings", "nameserver_settings"))
+    return Deployment(nameservers, brokers, dict(settings), dict(more))
 
 
 def nodes_of(deployment: Deployment) -> tuple[str, ...]:
@@ -191,10 +225,18 @@ def fault_parameters(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in arguments.items() if key not in OWN_ARGUMENTS}
 
 
+def flapping_of(arguments: Mapping[str, Any]) -> tuple[int, int, int]:
+    """How often, and for how many ms broken and whole. Raises SettingsError."""
+    found = [whole(f"flap: {name}", arguments.get(name, usual)) for name, usual in FLAPS.items()]
+    return found[0], found[1], found[2]
+
+
 def _faults(experiment: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Fault, ...]]]:
     for function, arguments in ours(experiment, ACTIONS):
         if function in FAULT_ACTIONS:
             parameters = fault_parameters(arguments)
+            if function == "flap":
+                flapping_of(arguments)
             yield fault_name(arguments), make_faults(arguments.get("fault", ""), arguments.get("where", ""), parameters)
 
 
@@ -204,16 +246,50 @@ def _promises(experiment: Mapping[str, Any]) -> Iterator[str]:
             yield str(arguments.get("guarantee"))
 
 
-def _clients(experiment: Mapping[str, Any], wishes: Wishes) -> frozenset[str]:
+def _clients(
+    experiment: Mapping[str, Any], loads: Sequence[LoadWish], consumers: Sequence[ConsumersWish]
+) -> frozenset[str]:
     """Names of clients that run in processes of their own, which faults can hit."""
-    started = [("start_load", each) for each in wishes.load] + [("start_consumers", each) for each in wishes.consumers]
-    names: set[str] = set()
-    for function, arguments in (*started, *ours(experiment, ACTIONS)):
-        if function in ("start_load", "start_consumers") and arguments.get("process"):
-            count = arguments.get("producers" if function == "start_load" else "members", 2)
-            name = arguments.get("name" if function == "start_load" else "group", "producer")
-            names.update(f"{name}-{number + 1}" for number in range(int(count)))
+    given = list(ours(experiment, ACTIONS))
+    loads = [*loads, *(load_of(each) for function, each in given if function == "start_load")]
+    consumers = [*consumers, *(consumers_of(each) for function, each in given if function == "start_consumers")]
+    names = {name for load in loads if load.process for name in load.clients()}
+    members: Counter[str] = Counter()
+    for each in consumers:
+        first = members[each.group]
+        members[each.group] += each.members
+        if each.process:
+            names.update(f"{each.group}-{number + 1}" for number in range(first, members[each.group]))
     return frozenset(names)
+
+
+def _check_activities(experiment: Mapping[str, Any], faults: frozenset[str], groups: set[str]) -> None:
+    """What is healed, waited for, asked and stopped must be there. Raises SettingsError."""
+    given = list(ours(experiment, ACTIONS))
+    asked = list(ours(experiment, PROBES))
+    groups = groups | {consumers_of(each).group for function, each in given if function == "start_consumers"}
+    for function, arguments in given:
+        if function == "heal" and arguments.get("name") not in faults:
+            raise SettingsError(unknown_fault(arguments.get("name"), faults))
+        if function == "wait_until":
+            wait = wait_of(arguments)
+            asked.append((wait.probe, wait.arguments))
+        if function == "stop_consumers":
+            _check_group(arguments.get("group", CONSUMERS.group), groups)
+    for probe, arguments in asked:
+        check_probe(probe, arguments)
+        if probe == "consumer_lag":
+            _check_group(arguments.get("group", CONSUMERS.group), groups)
+
+
+def _check_group(group: Any, groups: set[str]) -> None:
+    if group not in groups:
+        raise SettingsError(f"no group {group!r} is ever started; there are {', '.join(sorted(groups)) or 'none'}")
+
+
+def unknown_fault(name: Any, faults: frozenset[str]) -> str:
+    """What is said where something is healed that the file never breaks."""
+    return f"no fault of this experiment is called {name!r}; there are {', '.join(sorted(faults)) or 'none'}"
 
 
 def _check_place(fault: Fault, deployment: Deployment, clients: frozenset[str]) -> None:
@@ -248,26 +324,14 @@ def _broker(given: Any) -> BrokerSpec:
     known = {each.name for each in fields(BrokerSpec)}
     if not isinstance(given, Mapping) or "name" not in given or set(given) - known:
         raise SettingsError(f"a broker is {given!r}; write its name, or a table of {', '.join(sorted(known))}")
-    return BrokerSpec(
-        str(given["name"]), dict(given.get("settings", {})), _whole("slaves", given.get("slaves", 0), least=0)
-    )
+    name, settings = str(given["name"]), table("brokers: settings", given.get("settings", {}))
+    return BrokerSpec(name, dict(settings), whole("slaves", given.get("slaves", 0), least=0))
 
 
 def _seed(given: Any) -> int | None:
     if given is None or given == "":
         return None
-    seed = _whole("seed", given, least=0)
+    seed = whole("seed", given, least=0)
     if seed > SEED_MAX:
         raise SettingsError(f"seed is {seed}; it must be at most {SEED_MAX}")
     return seed
-
-
-def _whole(name: str, given: Any, least: int = 1) -> int:
-    """A whole number; variables come as text."""
-    try:
-        number = int(given)
-    except (TypeError, ValueError):
-        number = least - 1
-    if number < least or isinstance(given, bool | float):
-        raise SettingsError(f"{name} is {given!r}; it must be a whole number, {least} or more")
-    return number

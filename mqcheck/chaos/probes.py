@@ -9,35 +9,37 @@ import time
 
 from mqcheck.chaos.current import current
 from mqcheck.chaos.live import Operation
-from mqcheck.errors import SettingsError
+from mqcheck.chaos.waiting import PERCENTILE, WINDOW_MS, figure_of
+from mqcheck.chaos.work import CONSUMERS, LOAD
 from mqcheck.judge.verdicts import NOT_EXERCISED, VIOLATED
 
-OPERATIONS = ("send", "deliver")
 
-
-def success_rate(operation: Operation = "send", window_ms: int = 1_000) -> float:
+def success_rate(operation: Operation = "send", window_ms: int = WINDOW_MS) -> float:
     """Share of the operations that ended well among those that ended in the window, 0 to 1; 0 where none ended.
 
     A send call under way for longer than the window counts as one that did not end well.
     """
+    figure = figure_of(operation, window_ms)
     with current().follower.look() as seen:
-        return seen.success_rate(_known(operation), window_ms, time.monotonic_ns())
+        return seen.success_rate(figure.operation, figure.window_ms, time.monotonic_ns())
 
 
-def latency_ms(operation: Operation = "send", percentile: float = 95, window_ms: int = 1_000) -> float:
+def latency_ms(operation: Operation = "send", percentile: float = PERCENTILE, window_ms: int = WINDOW_MS) -> float:
     """A percentile of how long operations took; `deliver` from the send call to the consumer. At least the window
     where none ended well in it."""
+    figure = figure_of(operation, window_ms, percentile)
     with current().follower.look() as seen:
-        return seen.latency_ms(_known(operation), percentile, window_ms, time.monotonic_ns())
+        return seen.latency_ms(figure.operation, figure.percentile, figure.window_ms, time.monotonic_ns())
 
 
-def per_second(operation: Operation = "send", window_ms: int = 1_000) -> float:
+def per_second(operation: Operation = "send", window_ms: int = WINDOW_MS) -> float:
     """Operations per second that ended well."""
+    figure = figure_of(operation, window_ms)
     with current().follower.look() as seen:
-        return seen.per_second(_known(operation), window_ms, time.monotonic_ns())
+        return seen.per_second(figure.operation, figure.window_ms, time.monotonic_ns())
 
 
-def consumer_lag(group: str = "billing") -> int:
+def consumer_lag(group: str = CONSUMERS.group) -> int:
     """Messages that were acknowledged and that the group has not done yet."""
     here = current()
 
@@ -57,7 +59,7 @@ def acknowledged() -> int:
     return here.bridge.call(count())
 
 
-def routes(topic: str = "orders") -> int:
+def routes(topic: str = LOAD.topic) -> int:
     """How many NameServers list the topic on every master that runs."""
     here = current()
 
@@ -100,9 +102,3 @@ def guarantee_verdict(guarantee: str) -> str:
 def guarantee_held(guarantee: str) -> bool:
     """Whether the history so far shows no violation of the guarantee; the last word is the end's, as above."""
     return guarantee_verdict(guarantee) != VIOLATED
-
-
-def _known(operation: Operation) -> Operation:
-    if operation not in OPERATIONS:
-        raise SettingsError(f"operation is {operation!r}; it must be one of {', '.join(OPERATIONS)}")
-    return operation

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from mqcheck.chaos.order import Order
+from mqcheck.chaos.order import Order, unknown_fault
+from mqcheck.chaos.work import ConsumersWish, LoadWish, TopicWish
 from mqcheck.errors import HarnessError, SettingsError
 from mqcheck.faults.base import Fault
 from mqcheck.faults.power import PowerCut
@@ -52,6 +53,8 @@ class Stand:
     """Of the history."""
     run: str
     replay: str = ""
+    fell: bool | None = None
+    """At its end: whether the kit had broken down before it. What was found after that says nothing of the broker."""
     _scenario: Scenario | None = None
     _task: asyncio.Task[None] | None = None
     _world: World | None = None
@@ -72,9 +75,13 @@ class Stand:
     @property
     def world(self) -> World:
         """The world that is up. Raises HarnessError when it is not, with the reason where it broke down."""
+        self.check_up()
+        return self._here()
+
+    def check_up(self) -> None:
+        """Raises HarnessError where there is nothing to act on (any more). Called by whoever waits for something."""
         if self._world is None or self._task is None or self._task.done():
             raise HarnessError(f"the experiment's cluster is not up{self._trouble()}")
-        return self._world
 
     @property
     def active(self) -> tuple[str, ...]:
@@ -105,57 +112,57 @@ class Stand:
         if self._task.done():
             self._task.result()
             raise HarnessError(f"the experiment's cluster did not come up{self._trouble()}")
-        for topic in order.wishes.topics:
-            await self.topic(**topic)
-        for consumers in order.wishes.consumers:
-            await self.start_consumers(**consumers)
-        for load in order.wishes.load:
-            await self.start_load(**load)
+        for topic in order.topics:
+            await self.topic(topic)
+        for consumers in order.consumers:
+            await self.start_consumers(consumers)
+        for load in order.loads:
+            await self.start_load(load)
         await self._warm_up()
 
     async def finish(self) -> None:
         """End the load, then as every scenario ends: heal, recover, read everything back, take down."""
+        self._look_back()
         self._done.set()
         if self._task is not None:
             await self._task
 
     async def abort(self) -> None:
         """Heal and take down, whatever is under way; nothing is read back. Idempotent."""
+        self._look_back()
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])
 
-    async def topic(self, name: str = "orders", queues: int = 4, brokers: Sequence[str] | None = None) -> str:
+    def _look_back(self) -> None:
+        """At the first end that is asked for: whether there was still something to end."""
+        if self.fell is None:
+            self.fell = self._up.is_set() and self._task is not None and self._task.done()
+
+    async def topic(self, wish: TopicWish) -> str:
         """The topic's whole name; created where it is not there yet."""
-        if name not in self._topics:
-            places = None if brokers is None else tuple(brokers)
-            self._topics[name] = await self.world.topic(name, queues=queues, brokers=places)
-        return self._topics[name]
+        if wish.name not in self._topics:
+            places = None if wish.brokers is None else tuple(wish.brokers)
+            self._topics[wish.name] = await self.world.topic(wish.name, queues=wish.queues, brokers=places)
+        return self._topics[wish.name]
 
-    async def start_load(
-        self,
-        topic: str = "orders",
-        name: str = "producer",
-        producers: int = 2,
-        rate_per_s: float = 60.0,
-        workers: int = 2,
-        process: bool = False,
-    ) -> list[str]:
+    async def start_load(self, wish: LoadWish) -> list[str]:
         """Producers that send steadily until `stop_load`; names of their clients."""
-        if name in self._loads:
-            raise SettingsError(f"a load {name!r} is running already; give this one a name of its own")
-        whole = await self.topic(topic)
-        load = self._loads[name] = _Load()
-        names = [f"{name}-{number + 1}" for number in range(producers)]
-        if process:
-            for client in names:
-                load.victims.append(await self._producer(client, whole, rate_per_s / producers))
-            return names
-        running = self.traffic.load(whole, name=name, producers=producers, rate_per_s=rate_per_s, workers=workers)
+        if wish.name in self._loads:
+            raise SettingsError(f"a load {wish.name!r} is running already; give this one a name of its own")
+        whole = await self.topic(TopicWish(wish.topic))
+        load = self._loads[wish.name] = _Load()
+        if wish.process:
+            for client in wish.clients():
+                load.victims.append(await self._producer(client, whole, wish.rate_per_s / wish.producers))
+            return wish.clients()
+        running = self.traffic.load(
+            whole, name=wish.name, producers=wish.producers, rate_per_s=wish.rate_per_s, workers=wish.workers
+        )
         await load.stack.enter_async_context(running)
-        return names
+        return wish.clients()
 
-    async def stop_load(self, name: str = "producer") -> None:
+    async def stop_load(self, name: str) -> None:
         """End a load and wait for its sends under way; one that does not run is no mistake."""
         load = self._loads.pop(name, None)
         if load is None:
@@ -165,26 +172,20 @@ class Stand:
                 await victim.stop()
         await load.stack.aclose()
 
-    async def start_consumers(
-        self,
-        group: str = "billing",
-        topic: str = "orders",
-        members: int = 2,
-        work_ms: int = 0,
-        process: bool = False,
-        orderly: bool = False,
-    ) -> list[str]:
+    async def start_consumers(self, wish: ConsumersWish) -> list[str]:
         """More members of a consumer group, which is made if need be; names of their clients."""
-        whole = await self.topic(topic)
-        if group not in self._groups:
-            listener = _listener(work_ms)
-            self._groups[group] = await self.traffic.group(group, whole, members=0, listener=listener, orderly=orderly)
-        found = self._groups[group]
+        whole = await self.topic(TopicWish(wish.topic))
+        if wish.group not in self._groups:
+            listener = _listener(wish.work_ms)
+            self._groups[wish.group] = await self.traffic.group(
+                wish.group, whole, members=0, listener=listener, orderly=wish.orderly
+            )
+        found = self._groups[wish.group]
         first = len(found.done)
-        names = [f"{group}-{number + 1}" for number in range(first, first + members)]
+        names = [f"{wish.group}-{number + 1}" for number in range(first, first + wish.members)]
         for name in names:
-            if process:
-                self._victims[name] = await found.join_process(name, work_ms=work_ms)
+            if wish.process:
+                self._victims[name] = await found.join_process(name, work_ms=wish.work_ms)
             else:
                 await found.join(name)
         return names
@@ -230,8 +231,7 @@ class Stand:
         async with self._changing:
             if name not in self._faults:
                 if name not in self.order.fault_names:
-                    known = ", ".join(sorted(self.order.fault_names)) or "none"
-                    raise SettingsError(f"no fault of this experiment is called {name!r}; there are {known}")
+                    raise SettingsError(unknown_fault(name, self.order.fault_names))
                 return 0
             healed = self._faults[name]
             for fault in reversed(healed):
@@ -252,9 +252,9 @@ class Stand:
 
     @property
     def traffic(self) -> Traffic:
-        """The workload's ledger and groups."""
-        if self._traffic is None:
-            raise HarnessError(f"the experiment's cluster is not up{self._trouble()}")
+        """The workload's ledger and groups. Raises HarnessError as `world` does: what is left of it is stale."""
+        self.check_up()
+        assert self._traffic is not None  # noqa: S101 - set with the world
         return self._traffic
 
     async def _run(self, scenario: Scenario) -> None:
@@ -311,7 +311,7 @@ class Stand:
 
     async def _warm_up(self) -> None:
         """Until the first messages have been acknowledged, where the file starts a load in this process."""
-        if any(not load.get("process") for load in self.order.wishes.load):
+        if any(not load.process for load in self.order.loads):
             await self.traffic.flow(0, acked=self.order.wishes.warm_up)
 
     async def _producer(self, name: str, topic: str, rate_per_s: float) -> Victim:

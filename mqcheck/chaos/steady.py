@@ -18,6 +18,7 @@ class Broken:
     probe: str
     """The first one that was out of its tolerance."""
     output: Any
+    """What it found, or why it failed, in words."""
     began: str
     """ISO 8601, UTC: when the first asking that found it broken began."""
     after_s: float | None
@@ -51,10 +52,17 @@ def broken_times(journal: Mapping[str, Any]) -> list[Broken]:
     return found
 
 
+def output_of(probe: Mapping[str, Any]) -> Any:
+    """What a probe's run found; where it failed: why, the last line of its error."""
+    if told := "".join(probe.get("exception") or ()).strip():
+        return f"failed: {told.splitlines()[-1]}"
+    return probe.get("output")
+
+
 def _broken(began: str, probe: Mapping[str, Any], ended: str | None, zero: str | None) -> Broken:
     return Broken(
         probe=str(probe["activity"].get("name")),
-        output=probe.get("output"),
+        output=output_of(probe),
         began=began,
         after_s=None if zero is None or began < zero else round(_seconds(zero, began), 3),
         ended=ended,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
+from mqcheck.chaos.work import WHOLE
 from mqcheck.errors import SettingsError
 from mqcheck.faults.base import Fault
 from mqcheck.faults.clock import ClockJump
@@ -101,7 +102,7 @@ def make_faults(kind: str, where: str | Sequence[str], parameters: Mapping[str, 
 
     Raises SettingsError that shows the offending word, the rule, and the words there are.
     """
-    places = [where] if isinstance(where, str) else list(where)
+    places = list(where) if isinstance(where, list | tuple) else [where]
     if not places or not all(isinstance(place, str) and place for place in places):
         raise SettingsError(f"fault {kind!r} is on {where!r}: name a node (broker-a) or links (producer-*->broker-a)")
     for place in places:
@@ -159,9 +160,10 @@ def _value(kind: str, name: str, value: Any) -> Any:
         if not isinstance(value, bool):
             raise SettingsError(f"fault {kind!r}: {name} is {value!r}; it must be true or false")
         return value
-    if isinstance(value, bool) or not isinstance(value, int):
+    found = int(value) if isinstance(value, str) and WHOLE.fullmatch(value) else value  # variables come as text
+    if isinstance(found, bool) or not isinstance(found, int):
         raise SettingsError(f"fault {kind!r}: {name} is {value!r}; it must be a whole number")
-    return value
+    return found
 
 
 def _code(value: Any) -> int:

@@ -20,7 +20,11 @@ from mqcheck.targets.faketime import missing_clock
 
 pytest.importorskip("chaoslib", reason='needs Chaos Toolkit: pip install "mqcheck[chaos]"')
 
+import jsonschema
 from chaoslib.experiment import ensure_experiment_is_valid
+
+from mqcheck.chaos.numbers import schema
+from tests.mqcheck.chaos.conftest import check_journal
 
 pytestmark = [pytest.mark.slow, pytest.mark.e2e]
 
@@ -29,7 +33,6 @@ EXPERIMENTS = sorted((ROOT / "docs" / "experiments").glob("*.yaml"))
 ATTEMPTS_MAX = 3
 """On a machine that stands still while the experiment runs."""
 STALLED_MS_MAX = 500
-STATUSES = {"completed", "failed", "aborted", "interrupted"}
 
 LASTING = """
 title: One that lasts
@@ -52,6 +55,42 @@ method:
     func: inject
     arguments: {fault: blackhole, where: "producer-1->broker-a"}
   pauses: {after: 600}
+"""
+
+SHORT = """
+title: A short one
+description: that Chaos Toolkit's own command line runs
+configuration: {rate: 60, most: 0}
+runtime: {rollbacks: {strategy: always}}
+controls:
+- name: mqcheck
+  provider:
+    type: python
+    module: mqcheck.chaos.control
+    arguments: {load: [{rate_per_s: "${rate}"}], consumers: [{}], guarantees: [con-alo], report: out, seed: 7}
+method:
+- type: action
+  name: freeze
+  provider: {type: python, module: mqcheck.chaos.actions, func: inject, arguments: {fault: pause, where: broker-a}}
+  pauses: {after: 0.3}
+- type: action
+  name: go-on
+  provider: {type: python, module: mqcheck.chaos.actions, func: heal, arguments: {name: pause}}
+- type: action
+  name: catch-up
+  provider:
+    type: python
+    module: mqcheck.chaos.actions
+    func: wait_until
+    arguments: {probe: consumer_lag, within_s: 60, at_most: 20}
+rollbacks:
+- type: action
+  name: few
+  provider:
+    type: python
+    module: mqcheck.chaos.actions
+    func: wait_until
+    arguments: {probe: acknowledged, within_s: 0, at_most: "${most}"}
 """
 
 
@@ -78,8 +117,8 @@ def test_a_ready_experiment_holds_on_the_reference(experiment: Path, tmp_path: P
         pytest.skip(f"the machine stood still for {numbers['stalled_ms']} ms of {numbers['observed_ms']} ms")
     assert status == exits.HELD, told
     ensure_experiment_is_valid(journal["experiment"])
-    assert journal["status"] in STATUSES
-    assert {"start", "end", "duration", "run", "rollbacks", "steady_states", "deviated"} <= journal.keys()
+    check_journal(journal)
+    jsonschema.validate(numbers, schema())
     assert all(each["verdict"] == "held" for each in journal["mqcheck"]["guarantees"]), told
     if experiment.stem == "power-cut":
         assert numbers["rpo"]["lost_by_broker"]["broker-sync"] == 0
@@ -139,4 +178,27 @@ def test_a_run_that_ends_halfway_leaves_no_process(number: signal.Signals, tmp_p
     assert not list((tmp_path / "out" / "history").glob("*/nodes"))
     if number != signal.SIGKILL:
         assert runner.returncode == exits.INTERRUPTED, log.read_text()
-        assert json.loads((tmp_path / "out" / "journal.json").read_text())["status"] == "interrupted"
+        journal = json.loads((tmp_path / "out" / "journal.json").read_text())
+        check_journal(journal)
+        assert journal["status"] == "interrupted"
+
+
+@pytest.mark.parametrize("mends", [True, False], ids=["mended", "rollback fails"])
+def test_chaos_toolkits_own_command_runs_an_experiment(mends: bool, tmp_path: Path) -> None:
+    pytest.importorskip("chaostoolkit", reason="needs Chaos Toolkit's command line: pip install chaostoolkit")
+    (tmp_path / "short.yaml").write_text(SHORT)
+    command = [sys.executable, "-m", "chaostoolkit", "--no-version-check", "run", "short.yaml"]
+    command += ["--journal-path", "there.json", "--var", "rate=80", "--var", f"most={10**9 if mends else 0}"]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])}
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, env=env)
+    told = done.stdout + done.stderr
+    assert done.returncode == (0 if mends else 1), told
+    journal = json.loads((tmp_path / "there.json").read_text())
+    check_journal(journal)
+    assert (journal["status"], journal["deviated"]) == ("completed" if mends else "failed", False)
+    own = journal["mqcheck"]
+    assert {each["guarantee"]: each["verdict"] for each in own["guarantees"]} == {"con-alo": "held"}
+    assert own["numbers"]["episodes"][0]["faults"] == ["pause"]
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert "mqcheck: guarantee con-alo: held" in told
+    assert ("mqcheck: failed: rollback 'few': " in told) != mends

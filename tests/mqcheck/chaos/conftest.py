@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 if TYPE_CHECKING:
@@ -14,6 +17,12 @@ pytest.importorskip("chaoslib", reason='needs Chaos Toolkit: pip install "mqchec
 
 from mqcheck.chaos import current
 from mqcheck.chaos.order import wishes_of
+
+
+def check_journal(journal: Mapping[str, Any]) -> None:
+    """Raises ValidationError for what is no journal of Chaos Toolkit; its library has no check of its own."""
+    schema = json.loads((Path(__file__).parent / "journal.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator(schema).validate(journal)
 
 
 def activity(kind: str, function: str, /, **arguments: Any) -> dict[str, Any]:

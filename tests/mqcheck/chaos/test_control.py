@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from chaoslib.exceptions import InterruptExecution, InvalidActivity
 
+from mqcheck import exits
 from mqcheck.chaos import actions, control, current
+from mqcheck.chaos.ending import status
+from mqcheck.errors import FaultError, HarnessError
 
 Make = Callable[..., dict[str, Any]]
 
@@ -50,6 +53,33 @@ def test_an_interrupted_experiment_is_taken_down_and_says_so(
     assert state["mqcheck"]["harness_error"] == "interrupted before its end"
     assert state["status"] == "interrupted"
     assert "cancelled" in (here.stand.folder / "plan.json").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.e2e
+def test_a_kit_that_breaks_down_fails_the_experiment_and_does_not_accuse_the_broker(
+    make_experiment: Make, journal: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = make_experiment()
+    control.before_experiment_control(made, {}, {}, load=[{}], warm_up=5, guarantees=["con-alo"])
+    here = current.current()
+
+    async def break_down() -> None:
+        async def broken() -> None:
+            raise FaultError("a proxy died")
+
+        here.stand.world.spawn(broken(), "broken")
+
+    here.bridge.call(break_down())
+    with pytest.raises(HarnessError, match=r"cluster is not up: .*a proxy died"):
+        actions.wait_until("acknowledged", within_s=60, at_least=10**9)
+    state = journal((1, True), after=(12, False), runs=[("wait", "failed")], deviated=True)
+    control.after_experiment_control(made, state)
+    assert current.under_way() is None
+    assert "a proxy died" in state["mqcheck"]["harness_error"]
+    assert state["mqcheck"]["guarantees"][0]["verdict"] == "inconclusive"
+    assert status(state) == exits.HARNESS_ERROR
 
 
 @pytest.mark.slow

@@ -83,6 +83,13 @@ def test_an_interruption_and_a_broken_kit_have_statuses_of_their_own(journal: Ma
     assert status(journal(status="failed")) == exits.VIOLATED
 
 
+def test_what_went_wrong_after_the_kit_broke_down_says_nothing_of_the_broker() -> None:
+    own = {"fell": True, "harness_error": "a proxy died", "failed": ["activity 'wait': not up"], "failures": []}
+    assert status({"status": "failed", "deviated": True, "mqcheck": own}) == exits.HARNESS_ERROR
+    assert status({"status": "failed", "deviated": True, "mqcheck": {**own, "fell": False}}) == exits.VIOLATED
+    assert status({"status": "failed", "mqcheck": {**own, "failures": ["violated"]}}) == exits.VIOLATED
+
+
 def test_what_a_target_cannot_show_is_listed(journal: Make) -> None:
     made = journal(mqcheck={"guarantees": [{"guarantee": "a", "verdict": "not applicable"}]})
     assert untested(made) == ["a"]

@@ -14,6 +14,7 @@ from mqcheck import exits
 from mqcheck.chaos import current
 from mqcheck.chaos.experiment import Choice, check, encoded, load, override, run_file
 from mqcheck.errors import SettingsError
+from tests.mqcheck.chaos.conftest import check_journal
 
 Make = Callable[..., dict[str, Any]]
 
@@ -39,6 +40,7 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         ("b.json", "{", "b.json"),
         ("c.toml", "", "only files with json, yaml or yml extensions"),
         ("d.yaml", "[]", "is no experiment: it must be a table"),
+        ("e.yaml", "method: inject", "method is 'inject'; it must be a list"),
     ):
         (tmp_path / name).write_text(text)
         with pytest.raises(SettingsError, match=told):
@@ -66,6 +68,17 @@ def test_what_is_wrong_is_told_before_anything_starts(make_experiment: Make, act
     with pytest.raises(SettingsError, match="no fault is called 'melt'"):
         made = make_experiment(action("inject", fault="${what}", where="broker-a"))
         check({**made, "configuration": {"what": "kill"}}, {"what": "melt"})
+
+
+def test_an_experiment_that_brings_the_cluster_up_itself_is_looked_at_too(make_experiment: Make, action: Make) -> None:
+    up, heal = action("bring_up", load=[{}]), action("heal", name="kil")
+    check(make_experiment(up, bring_up=False), {})
+    with pytest.raises(SettingsError, match="no fault of this experiment is called 'kil'"):
+        check(make_experiment(up, heal, bring_up=False), {})
+    with pytest.raises(SettingsError, match="load is 3; it must be a list"):
+        check(make_experiment(action("bring_up", load=3), bring_up=False), {})
+    with pytest.raises(SettingsError, match="no action bring_up is there: nobody brings it up"):
+        check(make_experiment(heal, bring_up=False), {})
 
 
 def test_a_variable_and_a_strategy_that_cannot_be_are_told(make_experiment: Make, file: Callable[..., Path]) -> None:
@@ -97,5 +110,6 @@ def test_a_rollback_that_fails_fails_the_experiment_and_nothing_is_left(
     journal = json.loads(Path("out/journal.json").read_text())
     assert journal["status"] == "failed"
     ensure_experiment_is_valid(journal["experiment"])
+    check_journal(journal)
     assert encoded(journal) == Path("out/journal.json").read_text()
     assert journal["mqcheck"]["replay"] == f"mqcheck chaos run {path} --target reference --seed 7"

@@ -54,9 +54,17 @@ def test_an_order_knows_faults_needs_frames_and_aims(
         ("inject", {"fault": "kill", "where": "broker-z"}, "there are nameserver-1, broker-a (a client is"),
         ("inject", {"fault": "down", "where": "p->broker-z"}, "no server is called 'broker-z'; there are nameserver-1"),
         ("flap", {"fault": "down", "where": "p->broker-a", "every": 3}, "fault 'down' has no parameter 'every'"),
+        ("flap", {"fault": "down", "where": "p->broker-a", "times": 0}, "flap: times is 0; it must be a whole number"),
+        ("inject", {"fault": "kill", "where": 3}, "fault 'kill' is on 3: name a node (broker-a) or links"),
+        ("heal", {"name": "kil"}, "no fault of this experiment is called 'kil'; there are none"),
+        ("wait_until", {"probe": "lag", "within_s": 1, "at_most": 1}, "no probe 'lag' can be waited for"),
+        ("wait_until", {"probe": "consumer_lag", "within_s": 1, "at_most": 1}, "no group 'billing' is ever started"),
+        ("stop_consumers", {"group": "audit"}, "no group 'audit' is ever started; there are none"),
+        ("start_load", {"rate_per_s": 0}, "load: rate_per_s is 0; it must be more than 0"),
+        ("start_consumers", {"members": "two"}, "consumers: members is 'two'"),
     ],
 )
-def test_a_fault_that_cannot_be_is_told(
+def test_an_action_that_cannot_be_is_told(
     make_experiment: Make, action: Make, specs: Specs, function: str, arguments: dict[str, Any], told: str
 ) -> None:
     with pytest.raises(SettingsError) as caught:
@@ -84,6 +92,18 @@ def test_a_client_in_a_process_of_its_own_can_be_hit(make_experiment: Make, acti
     assert read(make_experiment(kill, start), specs).fault_names == {"kill"}
     with pytest.raises(SettingsError, match="no such node"):
         read(make_experiment(kill), specs)
+    inside = make_experiment(kill, start, consumers=[{"members": 2}])  # those in processes are billing-3 and -4
+    with pytest.raises(SettingsError, match=r"there are nameserver-1, broker-a, billing-3, billing-4"):
+        read(inside, specs)
+
+
+def test_what_is_started_later_can_be_asked_for(make_experiment: Make, action: Make, probe: Make, specs: Specs) -> None:
+    start, lag = action("start_consumers", group="audit"), probe("consumer_lag", group="audit")
+    read(make_experiment(start, lag, action("stop_consumers", group="audit")), specs)
+    with pytest.raises(SettingsError, match="no group 'audit' is ever started"):
+        read(make_experiment(lag), specs)
+    with pytest.raises(SettingsError, match="window_ms is 0"):
+        read(make_experiment(probe("success_rate", window_ms=0)), specs)
 
 
 @pytest.mark.parametrize(
@@ -102,6 +122,16 @@ def test_a_client_in_a_process_of_its_own_can_be_hit(make_experiment: Make, acti
         ({"deployment": {"brokers": ["a", "a"]}}, "each with its own name"),
         ({"deployment": {"brokers": [{"slaves": 1}]}}, "write its name, or a table of name, settings, slaves"),
         ({"deployment": {"nameservers": "many"}}, "deployment.nameservers is 'many'"),
+        ({"deployment": {"settings": ["a"]}}, "deployment.settings is ['a']; it must be a table"),
+        ({"deployment": {"brokers": "broker-a"}}, "deployment.brokers is 'broker-a'; it must be a list"),
+        ({"deployment": [1]}, "deployment is [1]; it must be a table"),
+        ({"target": 3}, "target is 3; it must be a name"),
+        ({"guarantees": "con-alo"}, "guarantees is 'con-alo'; it must be a list"),
+        ({"guarantees": [1]}, "guarantees is [1]; it must be a list of texts"),
+        ({"load": {"topic": "orders"}}, "load is {'topic': 'orders'}; it must be a list"),
+        ({"load": [{"topik": "orders"}]}, "load has no 'topik'; it takes topic, name"),
+        ({"consumers": ["billing"]}, "consumers has the entry 'billing'; each must be a table"),
+        ({"topics": [{"queues": 0}]}, "topics: queues is 0"),
     ],
 )
 def test_a_wrong_argument_is_told(make_experiment: Make, specs: Specs, arguments: dict[str, Any], told: str) -> None:

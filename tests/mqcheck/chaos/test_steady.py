@@ -25,6 +25,12 @@ def test_each_time_lasts_from_the_first_asking_that_saw_it_to_the_next_that_did_
     assert (second.after_s, second.lasted_s) == (2.5, 0.5)
 
 
+def test_a_probe_that_failed_says_why(journal: Make) -> None:
+    made = journal((1, True), [(11, False)], (13, True))
+    made["steady_states"]["during"][0]["probes"][0] |= {"output": None, "exception": ["Traceback\n", "Oh: no group\n"]}
+    assert broken_times(made)[0].output == "failed: Oh: no group"
+
+
 def test_one_that_is_not_whole_again_has_no_end(journal: Make) -> None:
     (found,) = broken_times(journal((1, True), [(11, False)], (13, False)))
     assert (found.ended, found.lasted_s) == (None, None)

@@ -37,6 +37,8 @@ def test_words_become_faults() -> None:
     (latency,) = make_faults("latency", "producer-*->broker-a", {"ms": 300, "direction": "down"})
     assert isinstance(latency, Latency)
     assert (latency.pattern, latency.ms, latency.way) == ("producer-*->broker-a", 300, "down")
+    (text,) = make_faults("latency", "producer-*->broker-a", {"ms": "20"})
+    assert text.parameters()["ms"] == 20
     (cut,) = make_faults("power-cut", "broker-a", {"torn": False})
     assert isinstance(cut, PowerCut)
     assert not cut.torn
@@ -57,7 +59,7 @@ def test_words_become_faults() -> None:
         ("kill", "broker-a", {"ms": 3}, "fault 'kill' has no parameter 'ms'; it takes no parameter"),
         ("latency", "a->b", {"delay": 3}, "has no parameter 'delay'; it takes direction='both', ms=100, jitter_ms=0"),
         ("slow-fsync", "broker-a", {}, "fault 'slow-fsync' lacks 'delay_ms'; it takes delay_ms"),
-        ("latency", "a->b", {"ms": "300"}, "ms is '300'; it must be a whole number"),
+        ("latency", "a->b", {"ms": "3OO"}, "ms is '3OO'; it must be a whole number"),
         ("latency", "a->b", {"direction": "left"}, "direction is 'left'; it must be one of up, down, both"),
         ("power-cut", "broker-a", {"torn": 1}, "torn is 1; it must be true or false"),
         ("frame-drop", "a->b", {"codes": ["SEND"]}, "no request is called 'SEND'; write a code's number or one of"),
