@@ -231,7 +231,7 @@ TABLES: Final[dict[str, Table]] = {
         _table(
             "routes",
             "span",
-            "nameserver topic listed broker broker_id address perm read_queues write_queues code strict",
+            "nameserver topic member listed broker broker_id address perm read_queues write_queues code strict",
         ),
         _table("registrations", "span", "kind nameserver node broker broker_id code master_address ha_address"),
         _table("locks", "span", "kind consumer_group member node broker topic queue granted"),

@@ -336,7 +336,8 @@ class Client:
                 self._turn += 1
                 continue
             known = sorted(self._seen.get(topic, ()))
-            answer = await ask_route(self.recorder, connection, topic, known, self.settings.request_timeout_ms / 1000)
+            wait_s = self.settings.request_timeout_ms / 1000
+            answer = await ask_route(self.recorder, connection, topic, known, wait_s, member=self.client_id)
             if answer.outcome in ("ok", "error"):
                 return answer
             self._turn += 1

@@ -60,14 +60,20 @@ def is_strict(body: bytes) -> bool:
 
 
 async def ask_route(
-    recorder: Recorder, connection: Connection, topic: str, known: Sequence[str], timeout_s: float
+    recorder: Recorder,
+    connection: Connection,
+    topic: str,
+    known: Sequence[str],
+    timeout_s: float,
+    *,
+    member: str | None = None,
 ) -> RouteAnswer:
     """Ask for a route on an open connection and write its rows; never raises for what the NameServer does.
 
     One row per broker that the answer lists and one per broker in ``known`` that it does not; they share
-    ``invoked`` and ``returned``.
+    ``invoked`` and ``returned``. ``member``: the client that asks for its own use; None: a look of the kit.
     """
-    rows = _Rows(recorder, connection.peer.node, topic, known)
+    rows = _Rows(recorder, connection.peer.node, topic, known, member)
     command = Command(code=RequestCode.GET_ROUTEINFO_BY_TOPIC, fields={"topic": topic})
     try:
         answer = await connection.request(command, timeout_s, rows.first)
@@ -87,9 +93,12 @@ async def ask_route(
 class _Rows:
     """The rows of one route request."""
 
-    def __init__(self, recorder: Recorder, nameserver: str, topic: str, known: Sequence[str]) -> None:
+    def __init__(
+        self, recorder: Recorder, nameserver: str, topic: str, known: Sequence[str], member: str | None
+    ) -> None:
         self._recorder = recorder
-        self._columns: dict[str, Any] = {"nameserver": nameserver, "topic": topic, "t": recorder.clock.monotonic_ns()}
+        self._columns: dict[str, Any] = {"nameserver": nameserver, "topic": topic, "member": member}
+        self._columns["t"] = recorder.clock.monotonic_ns()
         self._ops: dict[str | None, int] = {
             broker: recorder.begin("routes", broker=broker, **self._columns) for broker in (known or (None,))
         }

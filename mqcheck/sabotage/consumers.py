@@ -213,6 +213,12 @@ SABOTAGES: Final = (
         _settings(lambda said: replace(said, heartbeat_ms=BEATS_MISSED * said.heartbeat_ms)),
     ),
     ClientSabotage(
+        "poll-seldom",
+        "asks for routes less often than it says",
+        "cli-route-poll",
+        _settings(lambda said: replace(said, route_poll_ms=BEATS_MISSED * said.route_poll_ms)),
+    ),
+    ClientSabotage(
         "persist-seldom",
         "commits offsets less often than it says",
         "cli-persist",

@@ -133,6 +133,7 @@ SCENARIOS: Final = (
             "con-notify-ids",
             "con-rebalance-cover",
             "cli-heartbeat",
+            "cli-route-poll",
         ),
         run=_rebalance,
         seconds=11,

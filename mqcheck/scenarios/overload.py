@@ -32,9 +32,9 @@ async def _overload(world: World) -> None:
 SCENARIOS: Final = (
     Scenario(
         name="overload",
-        summary="Catches brokers that store what they refuse for want of time.",
+        summary="Catches brokers that store what they refuse for want of time, or leave it without an answer.",
         needs=frozenset({"slow-write"}),
-        aims=("dur-reject-absent", "sto-offset-dense"),
+        aims=("flw-busy", "dur-reject-absent", "sto-offset-dense"),
         run=_overload,
         seconds=5,
     ),

@@ -23,6 +23,7 @@ LOG: Final = "commitlog/"
 """Where the log's files are."""
 OFFSET_AT: Final = 20
 """Where a record has its offset in its queue: behind size, magic number, checksum, queue and flag."""
+BUSY: Final = ResponseCode.SYSTEM_BUSY
 FILES_MAX: Final = 10
 """Files that ``remove-early`` removes at a time."""
 
@@ -73,7 +74,7 @@ class StoreBusy(PassingCore):
     def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
         """Take the message after all, and keep the refusal as the answer."""
         effects = super().request(now_ms, conn, peer, command)
-        busy = any(isinstance(each, Reply) and each.command.code == ResponseCode.SYSTEM_BUSY for each in effects)
+        busy = any(isinstance(each, Reply) and each.command.code == BUSY for each in effects)
         if command.code != RequestCode.SEND_MESSAGE_V2 or not busy:
             return effects
         backlog = self.inner.state.backlog  # type: ignore[attr-defined]
@@ -81,6 +82,17 @@ class StoreBusy(PassingCore):
         stored = super().request(now_ms, conn, peer, command)
         backlog.left = left
         return [*effects, *(each for each in stored if not isinstance(each, Reply))]
+
+
+class MuteWhenBusy(PassingCore):
+    """Says nothing to sends that were too late for it; flw-busy must catch it."""
+
+    def request(self, now_ms: int, conn: int, peer: tuple[str, int], command: Command) -> list[Effect]:
+        """Leave the refusal out."""
+        effects = super().request(now_ms, conn, peer, command)
+        if command.code != RequestCode.SEND_MESSAGE_V2:
+            return effects
+        return [each for each in effects if not isinstance(each, Reply) or each.command.code != BUSY]
 
 
 def _refusing(disk: Disk, sleep: Sleep) -> Disk:
@@ -121,6 +133,12 @@ SABOTAGES: Final = (
         "stores what it refuses as busy",
         "dur-reject-absent",
         wrap_core=around_core(StoreBusy),
+    ),
+    Sabotage(
+        "mute-when-busy",
+        "leaves sends without an answer that it refuses as busy",
+        "flw-busy",
+        wrap_core=around_core(MuteWhenBusy),
     ),
     Sabotage(
         "take-when-full",

@@ -38,6 +38,7 @@ WITHOUT_MESSAGES = {
     "con-expire-close": ("consumer_group", "node", "member", "expected", "seen"),
     "con-notify-ids": ("consumer_group", "node", "what", "member", "expected", "seen"),
     "cli-heartbeat": ("consumer_group", "member", "node", "expected", "seen"),
+    "cli-route-poll": ("member", "topic", "expected", "seen"),
     "cli-persist": ("consumer_group", "member", "broker", "queue", "seen"),
     "con-threshold-count": ("consumer_group", "member", "broker", "queue", "seen"),
     "con-threshold-size": ("consumer_group", "member", "broker", "queue", "seen"),

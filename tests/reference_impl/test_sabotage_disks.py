@@ -108,3 +108,14 @@ def test_store_busy(bench: type[Bench], bug: bool) -> None:
     assert broker.send("T", b"fourth").code == 0
     refused = [b"second", b"third"] if bug else []
     assert broker.bodies("T") == [b"first", *refused, b"fourth"]
+
+
+@pytest.mark.parametrize("bug", [False, True])
+def test_mute_when_busy(bench: type[Bench], bug: bool) -> None:
+    broker = bench(planted=planted("mute-when-busy", bug))
+    broker.core.arrived(broker.now_ms, 1)
+    broker.now_ms += broker.settings.waitTimeMillsInSendQueue
+    answer = broker.answer(broker.begin(310, broker.send_fields("T"), b"late"))
+    assert (answer and answer.code) == (None if bug else 2)
+    assert broker.send("T", b"in time").code == 0
+    assert broker.bodies("T") == [b"in time"]

@@ -59,7 +59,7 @@ SOMETIMES = {
     "results": "delay_level code",
     "offsets": "consumer_group member value argument_ms code position",
     "members": "node topic broker queue session members asked code conn",
-    "routes": "broker broker_id address perm read_queues write_queues strict",
+    "routes": "member broker broker_id address perm read_queues write_queues strict",
     "locks": "granted",
     "replies": "request_code code response_flag closed_by remark",
 }

@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 from defects.base import History
+from defects.flow import waiting
 from histories import flow
 
-from clauses.base import change, excused, fault, innocent, remove, seen, stalled, undecided
+from clauses.base import accused, change, excused, fault, innocent, remove, seen, stalled, undecided
 
+
+def tried_again(history: History) -> None:
+    """The send without an answer is tried again soon."""
+    (attempt,) = history.find("attempts", node="broker-o", outcome="unknown")
+    place = {"node": "broker-b", "broker": "broker-b", "queue": 0, "topic": "O", "parent": attempt.get("parent")}
+    again = {"message": attempt.get("message"), "attempt": 1, **place}
+    history.span("attempts", attempt.at + 300, attempt.at + 2_900, {"outcome": "refused", "code": 1}, **again)
+
+
+excused("flw-busy", "a link in trouble", fault("latency", 21_500, 21_600, link="p->broker-o"))
+excused("flw-busy", "a producer that stood still", fault("pause", 21_500, 21_600, node="kit"))
+accused("flw-busy", "another link in trouble", fault("latency", 21_500, 21_600, link="p->broker-b"))
+accused("flw-busy", "another broker in trouble", fault("pause", 21_500, 21_600, node="broker-b"))
+excused("flw-busy", "stalls", stalled(20_300, 23_000))
+excused("flw-busy", "before the writes are slow", change("faults", kind="slow-write", to={"active": 20_600}))
+excused("flw-busy", "writes that were not slow", change("faults", kind="slow-write", to={"confirmed": False}))
+excused(
+    "flw-busy",
+    "brokers that need not fail fast",
+    change("config", node="broker-o", key="brokerFastFailureEnable", to={"setting": "false"}),
+)
+excused("flw-busy", "what was not sent", change("attempts", node="broker-o", code=None, to={"outcome": "unsent"}))
+innocent("flw-busy", "a connection that ended", lambda h: waiting(h, 400, outcome="unknown", code=None))
+innocent("flw-busy", "another answer", lambda h: waiting(h, 900, code=1))
+seen("flw-busy", "an answer that comes late", lambda h: waiting(h, 1_300))
+excused("flw-busy", "another attempt after the connection ended", tried_again)
 excused("prd-avoid", "known before the call", change("routes", topic="R", to={"until": 9_800}))
 excused("prd-avoid", "a broker without its master", change("routes", topic="R", to={"broker_id": 1}))
 excused("prd-avoid", "synchronous sends", change("sends", topic="R", to={"mode": "async"}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from defects.base import History
 from histories.figures import PHASES
 
-from clauses.base import accused, change, excused, fault, stalled
+from clauses.base import accused, change, excused, fault, innocent, seen, stalled
 
 RECOVERING_MS = PHASES["recover"][1] - 100
 
@@ -15,6 +15,13 @@ def connected(history: History, at_ms: int) -> None:
     history.entry("connections", conn=977, link="c4->broker-b", opened=at_ms - 5)
     beat = {"kind": "heartbeat", "consumer_group": "g3", "member": "c4@3", "node": "broker-b"}
     history.point("members", at_ms, conn=977, **beat)
+
+
+def asking(history: History, *questions: tuple[str, int]) -> None:
+    """A client without consumers asks for the routes of topics."""
+    for topic, at_ms in questions:
+        end = {"listed": True, "broker": "broker-b", "broker_id": 0}
+        history.span("routes", at_ms, at_ms + 2, end, nameserver="nameserver-1", topic=topic, member="m9@39")
 
 
 def broadcasting(history: History) -> None:
@@ -39,3 +46,32 @@ excused("con-rebalance-cover", "orderly groups", change("subscriptions", consume
 excused("con-rebalance-cover", "trouble of a broker", fault("kill", 1_500, 1_600, node="broker-b"))
 excused("cli-heartbeat", "stalls", stalled(3_500, 6_200))
 excused("cli-persist", "stalls", stalled(2_500, 5_500))
+excused("cli-route-poll", "stalls", stalled(3_400, 6_200))
+excused("cli-route-poll", "trouble of a node", fault("pause", 4_500, 4_600, node="broker-b"))
+excused(
+    "cli-route-poll",
+    "a NameServer that takes its time",
+    change("routes", member="m1@30", rows=lambda row: row.at == 3_800, to={"until": 5_200}),
+)
+excused(
+    "cli-route-poll",
+    "a topic that was not there",
+    change("routes", member="m1@30", rows=lambda row: row.at < 4_000, to={"listed": False}),
+)
+accused(
+    "cli-route-poll",
+    "a topic that was there once",
+    change("routes", member="m1@30", rows=lambda row: 500 < row.at < 8_000, to={"listed": False}),
+)
+seen(
+    "cli-route-poll",
+    "heartbeats go on",
+    change("routes", member="m1@30", rows=lambda row: row.at > 33_000, to={"member": None}),
+)
+seen(
+    "cli-route-poll",
+    "pulls go on",
+    change("routes", nameserver="nameserver-1", rows=lambda row: row.at == 33_050, to={"member": "c1@1"}),
+)
+seen("cli-route-poll", "another topic is asked for", lambda h: asking(h, ("Z", 33_100), ("T", 33_110), ("T", 35_000)))
+innocent("cli-route-poll", "a client that is gone", lambda h: asking(h, ("Z", 33_100)))

@@ -24,6 +24,31 @@ def _(history: History) -> None:
     history.find("attempts", topic="R", attempt=0)[0].set(broker="broker-b", outcome="refused", code=1)
 
 
+def waiting(history: History, ms: int, **end: Any) -> Any:
+    """One send to the overloaded broker ends after so long."""
+    attempt = history.find("attempts", node="broker-o")[3]
+    (send,) = history.find("sends", message=attempt.get("message"))
+    send.set(until=send.at + 1 + ms)
+    return attempt.set(until=attempt.at + ms, **end)
+
+
+def mute(history: History) -> Any:
+    """A send to the overloaded broker waits for as long as its producer does."""
+    return waiting(history, 2_900, outcome="unknown", code=None)
+
+
+@plant("flw-busy")
+def _(history: History) -> dict[str, Any]:
+    seen = {"expected": "an answer within 1200 ms", "seen": "none after 2900 ms"}
+    return {"op": mute(history).op, "node": "broker-o", **seen}
+
+
+@excuse("flw-busy")
+def _(history: History) -> None:
+    mute(history)
+    history.fault("pause", 21_500, 21_600, node="broker-o")
+
+
 def other_queue(history: History) -> Any:
     message = history.find("sends", sharding_key="k1")[3].get("message")
     (attempt,) = history.find("attempts", message=message)

@@ -97,6 +97,24 @@ def _(history: History) -> None:
     history.fault("latency", 4_500, 4_600, link="m1->broker-b")
 
 
+def unasked(history: History) -> Any:
+    """The first member does not poll its route for three seconds; the last question before."""
+    for row in history.find("routes", lambda row: 4_000 < row.at < 6_000, member="m1@30"):
+        row.set(member=None)
+    return history.find("routes", lambda row: row.at == 3_800, member="m1@30")[0]
+
+
+@plant("cli-route-poll")
+def _(history: History) -> dict[str, Any]:
+    return {"op": unasked(history).op, "member": "m1@30", "topic": "T"}
+
+
+@excuse("cli-route-poll")
+def _(history: History) -> None:
+    unasked(history)
+    history.fault("latency", 4_500, 4_600, link="m1->nameserver-1")
+
+
 def uncommitted(history: History) -> None:
     place = {"consumer_group": "g1", "broker": "broker-b", "queue": 0, "kind": "commit"}
     assert history.remove("offsets", lambda row: 2_000 < row.at < 5_000, **place) > 2

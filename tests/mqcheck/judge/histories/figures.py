@@ -36,6 +36,7 @@ CONFIG = {
     },
     "kit": {
         "heartbeat_ms": 1000,
+        "route_poll_ms": 1000,
         "rebalance_ms": 1000,
         "send_timeout_ms": 3000,
         "send_retries": 2,
@@ -49,6 +50,7 @@ CONFIG = {
         "orderly_suspend_ms": 40,
     },
     "broker-m": {"brokerRole": "SYNC_MASTER", "slaveTimeout": 400},
+    "broker-o": {"brokerFastFailureEnable": "true", "waitTimeMillsInSendQueue": 200},
     "broker-w": {"flushDiskType": "SYNC_FLUSH"},
     "broker-r": {"cleanResourceInterval": 200, "mappedFileSizeCommitLog": 4096, "fileReservedTime": 72},
     "broker-n": {"brokerRole": "ASYNC_MASTER"},

@@ -8,6 +8,7 @@ from histories.requests import Requests
 from histories.rows import Row
 
 BACKLOG, SUSPENDING = ("Q", "broker-b", 0), ("V", "broker-b", 0)
+OVERLOADED, OVERLOAD_MS = ("O", "broker-o", 0), (20_000, 21_000)
 SESSION = 500
 ROUND = 12
 """Messages of one pull: more than the cache may hold."""
@@ -35,6 +36,19 @@ def backlog(history: Requests) -> None:
     end = ROUND * len(ROUNDS_MS)
     for at in range(6_000, 36_000, 1_000):
         pull(history, at, end, code=19, next_offset=end)
+
+
+def overload(history: Requests) -> None:
+    """Writes are slow for a second: what waits for too long is refused."""
+    began, healed = OVERLOAD_MS
+    history.fault("slow-write", began, healed, node=OVERLOADED[1])
+    for at in range(began + 100, began + 700, 40):
+        message, _ = history.send(at, OVERLOADED)
+        history.offsets[OVERLOADED] -= 1
+        (attempt,) = history.find("attempts", message=message)
+        attempt.set(until=at + 300, outcome="refused", code=2, queue_offset=None)
+        (send,) = history.find("sends", message=message)
+        send.set(until=at + 301, outcome="error", code=2, queue_offset=None)
 
 
 def pull(history: Requests, at: float, position: int, **end: Any) -> Row:

@@ -64,3 +64,5 @@ def membership(history: Requests) -> None:
         history.point("members", at + 2, kind="listed", asked=at, members=listed, **probe)
     for row in history.find("routes", topic=TOPIC, listed=True):
         row.set(read_queues=2, perm=6)
+    for row in history.find("routes", lambda row: row.at % 500 == 300, topic=TOPIC, nameserver="nameserver-1"):
+        row.set(member="m1@30")

@@ -66,6 +66,7 @@ class Healthy(Halves, Waiting, Disks, Slaves, Wire, Filtering, Changes):
         groups.membership(self)
         flow.backlog(self)
         flow.suspending(self)
+        flow.overload(self)
         self.probing()
         self.asking()
         self.changing()
