@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import timedelta
 from typing import Final
@@ -21,7 +22,7 @@ def milliseconds(duration: str | float | timedelta) -> int:
     """
     if isinstance(duration, timedelta):
         return round(duration / timedelta(milliseconds=1))
-    if isinstance(duration, (int, float)) and not isinstance(duration, bool):
+    if isinstance(duration, (int, float)) and not isinstance(duration, bool) and math.isfinite(duration):
         return round(duration * 1000)
     total, at = 0.0, 0
     text = str(duration)

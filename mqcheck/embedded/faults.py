@@ -301,9 +301,7 @@ class RocketMQFaults:
             )
         of = "namesrv" if request == "route" else "broker"
         rule = {"verb": verb, "side": side, "codes": list(REQUESTS[request]), **told}
-        begun = [
-            (node, node.life, node.ask(do="frames", of=of, begin=rule)["rule"]) for node in self._victims(name, of)
-        ]
+        begun: list[tuple[Node, int, int]] = []
 
         def counts(question: str) -> dict[str, int]:
             living = [(node, rule) for node, life, rule in begun if node.life == life and node.running]
@@ -311,6 +309,12 @@ class RocketMQFaults:
             found = {key: sum(each[key] for each in told) for key in ("seen", "acted")}
             return found if len(living) == len(begun) else {**found, "lives": 1}
 
+        try:
+            for node in self._victims(name, of):
+                begun.append((node, node.life, node.ask(do="frames", of=of, begin=rule)["rule"]))
+        except BaseException:
+            counts("end")  # one that cannot take it leaves no other with a fault that nobody heals
+            raise
         return self._begun(
             Injected(f"{what}{_told(told)}", lambda: counts("end"), must_act=must_act, look=lambda: counts("counts"))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -30,7 +31,7 @@ def test_what_people_write(duration: object, ms: int) -> None:
     assert milliseconds(duration) == ms  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("duration", ["", "2", "h", "2 weeks", "2h!", "-2h", True, None])
+@pytest.mark.parametrize("duration", ["", "2", "h", "2 weeks", "2h!", "-2h", True, None, math.nan, math.inf])
 def test_what_is_no_length(duration: object) -> None:
     with pytest.raises(SettingsError, match="1h30m"):
         milliseconds(duration)  # type: ignore[arg-type]

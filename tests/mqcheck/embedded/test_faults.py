@@ -246,6 +246,10 @@ def test_a_cluster_has_faults_of_single_nodes(
     assert everywhere.effect["acted"] == 2
     with faults.kill("broker-a"):
         assert send(second, "T").code == 0
+    with faults.kill("broker-b"):
+        with pytest.raises(NodeError, match="broker-b is not running"):
+            faults.answer_busy(times=None)
+        assert send(first, "T").code == 0  # what broker-b could not be told, broker-a is not left with
     with pytest.raises(SettingsError, match="which node"):
         faults.kill()
 
