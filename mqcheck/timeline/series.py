@@ -19,17 +19,28 @@ SELECT {bucket} AS bucket,
     round(max((returned - invoked) / 1e6) FILTER (outcome = 'ok'), 1) AS send_max
 FROM sends GROUP BY 1
 """
-_DELIVERIES: Final = """
-SELECT {bucket} AS bucket, count(*) AS delivered, count(*) FILTER (nth > 1 OR reconsume_times > 0) AS again,
-    round(quantile_cont(after_ms, 0.5), 1) AS trip_p50, round(quantile_cont(after_ms, 0.95), 1) AS trip_p95
+_HEARD: Final = """
+    SELECT d.consumer_group, d.message, d.op, d.reconsume_times, coalesce(d.received, d.t) AS at_ns,
+        CASE WHEN a.consumer_group IS NULL THEN '' ELSE d.member END AS reader
+    FROM deliveries d
+    LEFT JOIN (SELECT DISTINCT consumer_group FROM subscriptions WHERE mode = 'broadcasting') a
+        ON a.consumer_group = d.consumer_group
+"""
+"""Each member of a broadcasting group hears for itself."""
+
+_DELIVERIES: Final = f"""
+SELECT {{bucket}} AS bucket, count(*) AS delivered,
+    count(*) FILTER (reconsume_times > 0 OR (message IS NOT NULL AND nth > 1)) AS again,
+    round(quantile_cont(after_ms, 0.5) FILTER (nth = 1), 1) AS trip_p50,
+    round(quantile_cont(after_ms, 0.95) FILTER (nth = 1), 1) AS trip_p95
 FROM (
-    SELECT coalesce(d.received, d.t) AS at_ns, d.reconsume_times, row_number() OVER (
-            PARTITION BY d.consumer_group, d.message ORDER BY coalesce(d.received, d.t), d.op) AS nth,
-        CASE WHEN d.reconsume_times = 0 AND s.delay_level = 0 AND s.delay_ms = 0 AND NOT s.transactional
-            THEN (coalesce(d.received, d.t) - s.invoked) / 1e6 END AS after_ms
-    FROM deliveries d LEFT JOIN (SELECT message, min(invoked) AS invoked, max(delay_level) AS delay_level,
+    SELECT h.at_ns, h.message, h.reconsume_times, row_number() OVER (
+            PARTITION BY h.consumer_group, h.reader, h.message ORDER BY h.at_ns, h.op) AS nth,
+        CASE WHEN h.reconsume_times = 0 AND s.delay_level = 0 AND s.delay_ms = 0 AND NOT s.transactional
+            THEN (h.at_ns - s.invoked) / 1e6 END AS after_ms
+    FROM ({_HEARD}) h LEFT JOIN (SELECT message, min(invoked) AS invoked, max(delay_level) AS delay_level,
         max(delay_ms) AS delay_ms, bool_or(transactional) AS transactional FROM sends GROUP BY message) s
-        ON s.message = d.message
+        ON s.message = h.message
 ) GROUP BY 1
 """
 _REQUESTS: Final = """
@@ -42,7 +53,7 @@ SELECT {bucket} AS bucket, count(*) AS requests FROM (
 _CURVES: Final = ((_SENDS, "coalesce(returned, invoked)"), (_DELIVERIES, "at_ns"), (_REQUESTS, "invoked"))
 """Queries and the time that puts a row of them into a bucket: an operation counts when it ends."""
 
-_FIGURES: Final = """
+_FIGURES: Final = f"""
 SELECT s.*, d.* FROM (
     SELECT count(*) AS sends, count(*) FILTER (outcome = 'ok') AS acknowledged,
         count(*) FILTER (outcome = 'unknown') AS unknown,
@@ -53,10 +64,9 @@ SELECT s.*, d.* FROM (
         round(max((returned - invoked) / 1e6) FILTER (outcome = 'ok'), 2) AS send_max_ms
     FROM sends) s
 CROSS JOIN (
-    SELECT count(*) AS deliveries, count(DISTINCT consumer_group || '/' || message) AS delivered_once,
-        round(count(*) / nullif((max(coalesce(received, t)) - min(coalesce(received, t))) / 1e9, 0), 1)
-            AS delivered_per_second
-    FROM deliveries WHERE message IS NOT NULL) d
+    SELECT count(*) AS deliveries, count(DISTINCT consumer_group || '/' || reader || '/' || message) AS delivered_once,
+        round(count(*) / nullif((max(at_ns) - min(at_ns)) / 1e9, 0), 1) AS delivered_per_second
+    FROM ({_HEARD}) WHERE message IS NOT NULL) d
 """
 
 

@@ -11,6 +11,8 @@ import pytest
 from mqcheck.timeline.series import figures, series
 from mqcheck.timeline.span import Span, span_of
 
+MS = 1_000_000
+
 
 def test_sends_are_counted_by_their_fate_where_they_ended(history: duckdb.DuckDBPyConnection, span: Span) -> None:
     curves = series(history, span)
@@ -27,6 +29,24 @@ def test_deliveries_are_counted_and_repeated_ones_told_apart(history: duckdb.Duc
     assert [at for at, count in enumerate(curves["again"]) if count] == [44]
     assert curves["trip_p50"][24] == pytest.approx(5.0)
     assert curves["trip_p50"][60] is None
+
+
+def test_a_trip_is_the_first_delivery_and_a_broadcast_is_none_again(
+    lines: Any, loaded: Callable[..., duckdb.DuckDBPyConnection]
+) -> None:
+    lines.point("subscriptions", 1, consumer_group="all", topic="orders", mode="broadcasting")
+    lines.sent(11, 20, 22, 0)
+    lines.delivered(11, 25, 0)
+    lines.delivered(11, 95, 0)  # consumed again, with no counter of its own
+    for number in range(2):
+        place = {"topic": "orders", "broker": "broker-a", "queue": 0, "queue_offset": 0}
+        lines.point("deliveries", 30 + number, message=11, consumer_group="all", member=f"m-{number}", **place)
+        lines.point("deliveries", 40 + number, consumer_group="others", member="m", **place)  # messages of nobody's
+    found = loaded(lines)
+    curves = series(found, Span(1, 100 * MS, 100))
+    assert (curves["delivered"], curves["again"]) == ([6], [1])
+    assert curves["trip_p95"][0] == pytest.approx(11.0, abs=0.2)
+    assert (figures(found)["deliveries"], figures(found)["delivered_once"]) == (4, 3)
 
 
 def test_latency_is_that_of_acknowledged_sends(history: duckdb.DuckDBPyConnection, span: Span) -> None:
