@@ -31,6 +31,7 @@ from mqcheck.judge.verdicts import (
     INCONCLUSIVE,
     NOT_APPLICABLE,
     NOT_EXERCISED,
+    UNMET,
     VIOLATED,
     Verdict,
 )
@@ -179,7 +180,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, plan: PlanFile, guarantee: Gua
         return _Judged(NOT_APPLICABLE, missing)
     try:
         if not _applies(connection, guarantee):
-            return _Judged(NOT_APPLICABLE, f"its condition is not met here: {' '.join(guarantee.applies.split())}")
+            return _Judged(NOT_APPLICABLE, f"{UNMET}{' '.join(guarantee.applies.split())}")
         found = _ask(connection, guarantee, facts.absent)
         if not guarantee.promised:
             return _seen(connection, found, _figures(connection, guarantee))

@@ -21,6 +21,9 @@ WORST_FIRST: Final = (VIOLATED, INCONCLUSIVE, HELD, NOT_EXERCISED, NOT_APPLICABL
 HARNESS_ERROR: Final = "harness error: "
 """How the reason of an inconclusive begins when the kit failed, not the evidence."""
 
+UNMET: Final = "its condition is not met here: "
+"""How the reason of a not applicable begins when the target could, but not with these settings and nodes."""
+
 EVIDENCE_ROWS_MAX: Final = 8
 """Evidence rows kept of one violation, the first by time; ours: all rows are counted."""
 

@@ -18,7 +18,7 @@ from mqcheck.judge.verdicts import HELD, INCONCLUSIVE, NOT_APPLICABLE, NOT_EXERC
 from mqcheck.report.embedded import as_json, script, styles, within
 from mqcheck.report.evidence import Drawn, first_link, table_of
 from mqcheck.report.sections import Section
-from mqcheck.report.summary import NS_PER_MS, conditions, headline
+from mqcheck.report.summary import NS_PER_MS, conditions, counted_as, headline
 from mqcheck.report.terminal import totals, worth_a_line
 from mqcheck.specs import LEVELS, SUBJECTS, Guarantee
 
@@ -129,18 +129,23 @@ def plain(value: object) -> str:
 
 
 def tiles(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The counts on top of the page; a click on one shows those guarantees alone."""
-    summary = report["summary"]
-    found = [
+    """The counts on top of the page; a click on one shows those guarantees alone.
+
+    So the client's own promises are among them, other than in the headline, and are told apart.
+    """
+    lines = [line for line in report["guarantees"] if line["verdict"] is not None]
+    of_all = Counter(counted_as(line) for line in lines)
+    of_client = Counter(counted_as(line) for line in lines if line["subject"] == "client")
+    found: list[dict[str, Any]] = [
         {"css": MARKS[verdict][0], "verdict": MARKS[verdict][0], "sign": MARKS[verdict][1], "text": verdict}
         for verdict in (HELD, VIOLATED, INCONCLUSIVE, NOT_EXERCISED, NOT_APPLICABLE)
     ]
-    for tile in found:
-        tile["count"] = summary[str(tile["text"]).replace(" ", "_")]
-    if summary["harness_error"]:
+    if of_all["harness_error"]:
         css, sign = MARKS[INCONCLUSIVE]
-        error = {"css": css, "verdict": css, "sign": sign, "text": "harness error", "count": summary["harness_error"]}
-        found.insert(3, error)
+        found.insert(3, {"css": css, "verdict": css, "sign": sign, "text": "harness error"})
+    for tile in found:
+        key = str(tile["text"]).replace(" ", "_")
+        tile |= {"count": of_all[key], "client": of_client[key]}
     return found
 
 

@@ -25,6 +25,7 @@ from mqcheck.judge.verdicts import (
     INCONCLUSIVE,
     NOT_APPLICABLE,
     NOT_EXERCISED,
+    UNMET,
     VIOLATED,
     WORST_FIRST,
     Verdict,
@@ -341,13 +342,17 @@ def _verdict(verdict: Verdict, violations: KnownViolations) -> dict[str, Any]:
 
 def not_tested(lines: Iterable[Mapping[str, Any]]) -> str:
     """Why promises went untested, in a few words, commonest reason first."""
-    reasons = Counter(
-        "not exercised" if line["verdict"] == NOT_EXERCISED else line["reason"] or "not applicable"
-        for line in lines
-        if line["verdict"] in (NOT_EXERCISED, NOT_APPLICABLE)
-    )
+    untested = (line for line in lines if line["verdict"] in (NOT_EXERCISED, NOT_APPLICABLE))
+    reasons = Counter(_untested(line["verdict"], line["reason"]) for line in untested)
     told = [f"{count} {_clipped(reason)}" for reason, count in reasons.most_common(REASONS_MAX)]
     return "; ".join([*told, *(["…"] if len(reasons) > REASONS_MAX else [])])
+
+
+def _untested(verdict: str, reason: str) -> str:
+    """A condition is an SQL expression: what it says stands with its guarantee."""
+    if verdict == NOT_EXERCISED:
+        return "not exercised"
+    return "need other settings or nodes" if reason.startswith(UNMET) else reason or "not applicable"
 
 
 def _clipped(text: str) -> str:

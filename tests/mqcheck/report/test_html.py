@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mqcheck.report import write_reports
-from mqcheck.report.html import TEXT_CHARACTERS_MAX, plain
+from mqcheck.report.html import TEXT_CHARACTERS_MAX, plain, tiles
 from mqcheck.report.sections import Section
 from mqcheck.specs import Specs
 
@@ -136,6 +136,18 @@ def test_every_verdict_has_a_sign_beside_its_colour(page: str) -> None:
         assert sign in page
     assert "color-scheme: light dark" in page
     assert 'name="viewport"' in page
+
+
+def test_a_tile_counts_what_a_click_on_it_shows(run_folder: Path, specs: Specs, page: str) -> None:
+    report = write_reports(run_folder, specs, run={})
+    found = {tile["text"]: tile for tile in tiles(report)}
+    for text, tile in found.items():
+        if tile["verdict"] != "inconclusive":  # shared with harness errors
+            shown = re.findall(rf'<details class="card guarantee"[^>]*data-verdict="{tile["verdict"]}"', page)
+            assert tile["count"] == len(shown), text
+    assert found["inconclusive"]["count"] == found["harness error"]["count"] == 1
+    assert (found["violated"]["count"], found["violated"]["client"], found["held"]["client"]) == (3, 1, 0)
+    assert page.count("1 of them the client's own") == 1
 
 
 def test_cells_are_those_of_the_scenarios_and_say_what_was_aimed_at(page: str) -> None:

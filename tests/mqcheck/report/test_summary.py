@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mqcheck.errors import HistoryError, StreamError
-from mqcheck.judge.verdicts import Verdict
+from mqcheck.judge.verdicts import UNMET, Verdict
 from mqcheck.report import write_reports
 from mqcheck.report.summary import conditions, headline, histories_in, merge_attempts, read_plan, read_stream
 from mqcheck.specs import Specs
@@ -88,6 +88,14 @@ def test_a_guarantee_nobody_exercised_is_not_tested(run_folder: Path, specs: Spe
         path.unlink()
     report = write_reports(run_folder, specs, run={})
     assert "not tested 4 (4 not exercised)" in headline(report)
+
+
+def test_a_condition_that_is_not_met_is_told_in_words(report: dict[str, Any]) -> None:
+    lines = report["guarantees"]
+    for place, name in enumerate(("con-inapplicable", "con-idle")):
+        line = next(line for line in lines if line["id"] == name)
+        line |= {"verdict": "not applicable", "reason": f"{UNMET}EXISTS (SELECT {place} FROM config)"}
+    assert headline(report).endswith("not tested 2 (2 need other settings or nodes)")
 
 
 def test_a_torn_last_line_is_cut_and_a_bad_one_is_told(run_folder: Path) -> None:
