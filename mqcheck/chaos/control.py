@@ -79,6 +79,9 @@ def after_experiment_control(
             conclude(here, state)
     except Exception as error:
         abandoned(here, state, reason_of(error))
+    except (KeyboardInterrupt, SystemExit):  # while the history is read back or judged
+        state["status"] = "interrupted"
+        abandoned(here, state, "interrupted before it was judged")
     finally:
         _close(state)
     for line in lines(state):

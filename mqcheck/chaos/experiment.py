@@ -63,7 +63,19 @@ def run_file(path: Path, choice: Choice) -> int:
     rollbacks = _runtime(experiment, "rollbacks", "always", ROLLBACKS)
     strategy = Strategy.from_string(_runtime(experiment, "hypothesis", "default", STEADY))
     logging.getLogger("chaostoolkit").setLevel(logging.CRITICAL + 1)  # the handler below tells it
-    journal = run_experiment(
+    try:
+        journal = _run(experiment, choice, variables, strategy, rollbacks)
+    except KeyboardInterrupt:  # while it begins, or a second time while it mends
+        current.end()
+        return _interrupted()
+    return _ended(journal, choice)
+
+
+def _run(
+    experiment: dict[str, Any], choice: Choice, variables: Mapping[str, Any], strategy: Strategy, rollbacks: str
+) -> dict[str, Any]:
+    """Chaos Toolkit's own run; its journal."""
+    journal: dict[str, Any] = run_experiment(
         experiment,
         settings={"runtime": {"rollbacks": {"strategy": rollbacks}}},
         experiment_vars=merge_vars(variables, None),
@@ -71,7 +83,7 @@ def run_file(path: Path, choice: Choice) -> int:
         schedule=Schedule(continuous_hypothesis_frequency=choice.every_s),
         event_handlers=[] if choice.quiet else [Progress()],
     )
-    return _ended(journal, choice)
+    return journal
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -219,7 +231,9 @@ def _ended(journal: dict[str, Any], choice: Choice) -> int:
     if KEY not in journal:
         if error is not None and not isinstance(error, KeyboardInterrupt):
             raise error
-        return exits.INTERRUPTED if journal["status"] == "interrupted" else status(journal)
+        if journal["status"] != "interrupted":
+            return status(journal)
+        return _interrupted()
     folder = Path(journal[KEY]["folder"])
     (folder / "journal.json").write_text(encoded(journal), encoding="utf-8")
     if not choice.quiet:
@@ -227,6 +241,11 @@ def _ended(journal: dict[str, Any], choice: Choice) -> int:
     for line in lines(journal):
         print(line, flush=True)
     return status(journal)
+
+
+def _interrupted() -> int:
+    print("interrupted: everything is taken down, nothing was judged, there is no journal", flush=True)
+    return exits.INTERRUPTED
 
 
 def encoded(journal: Mapping[str, Any]) -> str:

@@ -37,6 +37,23 @@ def test_what_cannot_be_brought_up_interrupts_the_experiment(
     control.cleanup_control()
 
 
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt(), SystemExit(20)])
+def test_who_is_interrupted_while_judging_still_gets_a_journal(
+    journal: Make, monkeypatch: pytest.MonkeyPatch, interruption: BaseException
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise interruption
+
+    told: list[str] = []
+    monkeypatch.setattr(control.current, "under_way", lambda: "here")
+    monkeypatch.setattr(control, "conclude", interrupted)
+    monkeypatch.setattr(control, "abandoned", lambda here, state, why: told.append(f"{here} {why}"))
+    monkeypatch.setattr(control, "lines", lambda state: [])
+    state = journal((1, True))
+    control.after_experiment_control({}, state)
+    assert (state["status"], told) == ("interrupted", ["here interrupted before it was judged"])
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_an_interrupted_experiment_is_taken_down_and_says_so(

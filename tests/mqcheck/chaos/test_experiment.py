@@ -93,6 +93,20 @@ def test_a_variable_and_a_strategy_that_cannot_be_are_told(make_experiment: Make
         run_file(path, Choice())
 
 
+def test_an_interruption_outside_of_every_activity_is_one_too(
+    make_experiment: Make,
+    file: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mqcheck.chaos.experiment.run_experiment", interrupted)
+    assert run_file(file(make_experiment()), Choice()) == exits.INTERRUPTED
+    assert "interrupted: everything is taken down" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.e2e
 def test_a_rollback_that_fails_fails_the_experiment_and_nothing_is_left(
