@@ -24,7 +24,8 @@ STALLS_KEPT: Final = 1_000
 """Ours."""
 
 Operation = Literal["send", "deliver"]
-"""`send`: a send call. `deliver`: from a send call to the moment in which a consumer was given its message."""
+"""`send`: a send call. `deliver`: from a send call to the first moment in which a consumer of a group was given its
+message, as in `numbers`."""
 
 _TABLES: Final = (b'{"e":"sends"', b'{"e":"deliveries"', b'{"e":"results"', b'{"e":"stalls"')
 
@@ -60,6 +61,8 @@ class Seen:
     """Send calls that have not ended: op → invoked, in ns."""
     sent_at: dict[int, int] = field(default_factory=dict)
     """Message → when its send call began."""
+    delivered: set[tuple[str, int]] = field(default_factory=set)
+    """Group and message of what was handed out before."""
     stalls: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=STALLS_KEPT))
     """Begin and end of the times in which one of the kit's processes stood still."""
     ended: dict[Operation, _Ended] = field(default_factory=lambda: {"send": _Ended(), "deliver": _Ended()})
@@ -130,9 +133,11 @@ class Seen:
             self.ended["send"].add(row["t"], row.get("outcome") == "ok", row["t"] - began)
 
     def _delivery(self, row: dict[str, Any]) -> None:
-        began = self.sent_at.get(row.get("message", -1))
-        received = row.get("received", row["t"])
-        if began is not None:
+        message = row.get("message", -1)
+        began, pair = self.sent_at.get(message), (row.get("consumer_group", ""), message)
+        if began is not None and pair not in self.delivered:
+            self.delivered.add(pair)
+            received = row.get("received", row["t"])
             self.ended["deliver"].add(received, True, received - began)
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -349,14 +350,14 @@ def not_tested(lines: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _untested(verdict: str, reason: str) -> str:
-    """A condition is an SQL expression: what it says stands with its guarantee."""
+    """The reason up to a colon; the whole stands with its guarantee, and so does a condition's SQL."""
     if verdict == NOT_EXERCISED:
         return "not exercised"
-    return "need other settings or nodes" if reason.startswith(UNMET) else reason or "not applicable"
+    return "need other settings or nodes" if reason.startswith(UNMET) else reason.partition(": ")[0] or "not applicable"
 
 
 def _clipped(text: str) -> str:
-    return text if len(text) <= REASON_CHARACTERS_MAX else f"{text[:REASON_CHARACTERS_MAX]}…"
+    return textwrap.shorten(text, REASON_CHARACTERS_MAX, placeholder=" …")
 
 
 def headline(report: Mapping[str, Any]) -> str:

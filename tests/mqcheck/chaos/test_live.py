@@ -63,6 +63,15 @@ def test_a_delivery_lasts_from_its_send_and_a_failed_listener_is_a_failure() -> 
     assert found.success_rate("deliver", 500, 1_100 * MS) == 0.5
 
 
+def test_what_is_delivered_again_is_no_slow_delivery_but_another_groups_is_its_own() -> None:
+    first = line("deliveries", 1_050, 8, message=7, consumer_group="a", received=1_050 * MS)
+    again = line("deliveries", 1_900, 9, message=7, consumer_group="a", received=1_900 * MS)
+    other = line("deliveries", 1_030, 10, message=7, consumer_group="b", received=1_030 * MS)
+    found = seen(*send(7, 1_000, 1_010), first, again, other)
+    assert found.per_second("deliver", 1_000, 1_950 * MS) == 2
+    assert found.latency_ms("deliver", 100, 1_000, 1_950 * MS) == 50
+
+
 def test_time_in_which_the_kit_stood_still_does_not_count() -> None:
     lines = [*send(1, 900, 950), line("stalls", 2_001, 2, began=1_000 * MS, ended=2_000 * MS)]
     assert seen(*lines[:2]).success_rate("send", 500, 2_100 * MS) == 0.0

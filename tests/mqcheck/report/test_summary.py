@@ -96,6 +96,10 @@ def test_a_condition_that_is_not_met_is_told_in_words(report: dict[str, Any]) ->
         line = next(line for line in lines if line["id"] == name)
         line |= {"verdict": "not applicable", "reason": f"{UNMET}EXISTS (SELECT {place} FROM config)"}
     assert headline(report).endswith("not tested 2 (2 need other settings or nodes)")
+    line["reason"] = "from RocketMQ 5.0 on, consumption by POP: no client of the kit consumes so"
+    assert headline(report).endswith("(1 need other settings or nodes; 1 from RocketMQ 5.0 on, consumption by POP)")
+    line["reason"] = "the target has never heard of anything like this, and neither has anybody who made it"
+    assert headline(report).endswith("; 1 the target has never heard of anything like this, and …)")
 
 
 def test_a_torn_last_line_is_cut_and_a_bad_one_is_told(run_folder: Path) -> None:
