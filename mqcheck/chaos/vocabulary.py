@@ -163,6 +163,8 @@ def _value(kind: str, name: str, value: Any) -> Any:
     found = int(value) if isinstance(value, str) and WHOLE.fullmatch(value) else value  # variables come as text
     if isinstance(found, bool) or not isinstance(found, int):
         raise SettingsError(f"fault {kind!r}: {name} is {value!r}; it must be a whole number")
+    if found < 0 and kind != ClockJump.kind:
+        raise SettingsError(f"fault {kind!r}: {name} is {value!r}; it must be 0 or more")
     return found
 
 

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from mqcheck.errors import FaultError, SettingsError
 
@@ -329,6 +329,11 @@ class RocketMQFaults:
     def _link(self, fault: LinkFault, more: Mapping[str, bool]) -> Injected:
         if unknown := more.keys() - {"must_act"}:
             raise SettingsError(f"{fault} knows no {', '.join(sorted(unknown))}: there are link, way, must_act")
+        if fault.way not in get_args(Way):
+            raise SettingsError(f"{fault}: way is {fault.way!r}: one of {', '.join(get_args(Way))}")
+        for name, value in fault.parameters().items():
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise SettingsError(f"{fault}: {name} is {value!r}: a whole number from 0")
         self._links.inject(fault)
         return self._begun(Injected(str(fault), lambda: self._links.heal(fault), must_act=more.get("must_act", True)))
 

@@ -60,6 +60,7 @@ def test_words_become_faults() -> None:
         ("latency", "a->b", {"delay": 3}, "has no parameter 'delay'; it takes direction='both', ms=100, jitter_ms=0"),
         ("slow-fsync", "broker-a", {}, "fault 'slow-fsync' lacks 'delay_ms'; it takes delay_ms"),
         ("latency", "a->b", {"ms": "3OO"}, "ms is '3OO'; it must be a whole number"),
+        ("latency", "a->b", {"ms": -1}, "ms is -1; it must be 0 or more"),
         ("latency", "a->b", {"direction": "left"}, "direction is 'left'; it must be one of up, down, both"),
         ("power-cut", "broker-a", {"torn": 1}, "torn is 1; it must be true or false"),
         ("frame-drop", "a->b", {"codes": ["SEND"]}, "no request is called 'SEND'; write a code's number or one of"),

@@ -262,6 +262,9 @@ def test_a_cluster_has_faults_of_single_nodes(
         (lambda faults: faults.lose_reply(nth=0), "from 1"),
         (lambda faults: faults.kill("broker-z"), "broker-z"),
         (lambda faults: faults.latency(5, wai="up"), "wai"),
+        (lambda faults: faults.latency(5, way="left"), "way is 'left': one of up, down, both"),
+        (lambda faults: faults.latency("5"), "ms is '5': a whole number from 0"),
+        (lambda faults: faults.bandwidth(-1), "kb_per_s is -1: a whole number from 0"),
     ],
 )
 def test_what_makes_no_sense(rocketmq_faults: Faults, ask: Callable[[Faults], Any], says: str) -> None:
