@@ -16,6 +16,7 @@ import typer
 
 from mqcheck import exits
 from mqcheck.chaos.command_line import chaos
+from mqcheck.embedded.command_line import serve
 
 if TYPE_CHECKING:
     from mqcheck.report.outcomes import Outcome
@@ -38,6 +39,7 @@ First steps:
   mqcheck matrix reference apache:4.9.7         judge several targets, and put them side by side (docs/matrix.md)
   mqcheck run --target external:10.0.0.5:9876   judge a cluster that runs already
   mqcheck selftest                              see that the kit notices: every planted bug must be caught
+  mqcheck serve                                 a RocketMQ for clients and tests in any language (docs/fixtures.md)
   mqcheck chaos new experiment.yaml             a chaos experiment to begin with; `mqcheck chaos run FILE` runs it
 
 \b
@@ -48,6 +50,7 @@ Exit status: 0 all held, 1 violated, 2 interrupted, 3 internal, 4 usage, 5 nothi
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 app.add_typer(chaos, name="chaos")
+app.command("serve")(serve)
 external = typer.Typer(help="A cluster that somebody else runs.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(external, name="external")
 

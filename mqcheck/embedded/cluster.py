@@ -6,7 +6,7 @@ Both are nodes with looks at them and a clock that can be moved. Pytest is `mqch
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -159,9 +159,11 @@ class RocketMQCluster(Nodes):
         slaves: int = 0,
         flush: str = "ASYNC_FLUSH",
         settings: Mapping[str, object] | None = None,
+        ports: tuple[Sequence[int], Sequence[int]] = ((), ()),
     ) -> None:
         """Starts nothing. `slaves` of each broker. `settings`: RocketMQ's properties for every broker; "namesrv.KEY"
-        for the NameServers. SettingsError for impossible numbers.
+        for the NameServers. `ports` of NameServers and of brokers (masters, then slaves); none: free ones, held for
+        them. SettingsError for impossible numbers.
         """
         for name, value, least, most in (
             ("nameservers", nameservers, 1, 8),
@@ -182,8 +184,10 @@ class RocketMQCluster(Nodes):
         of_brokers = {"flushDiskType": flush} | {key.removeprefix("broker."): value for key, value in wanted.items()}
         names = [f"nameserver-{number}" for number in range(1, nameservers + 1)]
         self.nodes = self._nameservers = {
-            name: Node(name, "namesrv", folder, of_nameservers, guard, None) for name in names
+            name: Node(name, "namesrv", folder, {**of_nameservers, **_port(ports[0], number)}, guard, None)
+            for number, name in enumerate(names)
         }
+        self._broker_ports = ports[1]
         self._wanted = of_brokers
         self._places: dict[str, tuple[str, int, str]] = {}
         self._names = [f"broker-{LETTERS[number]}" for number in range(brokers)]
@@ -238,6 +242,7 @@ class RocketMQCluster(Nodes):
                     "brokerId": number,
                     "namesrvAddr": self.nameserver_address,
                     "storePathRootDir": store,
+                    **_port(self._broker_ports, len(made)),
                 }
                 if number:
                     told["brokerRole"] = "SLAVE"
@@ -259,3 +264,7 @@ class RocketMQCluster(Nodes):
                 if its.role == "broker" and its.address not in known
             }
         return missing
+
+
+def _port(ports: Sequence[int], number: int) -> dict[str, int]:
+    return {"listenPort": ports[number]} if ports else {}

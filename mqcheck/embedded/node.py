@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from mqcheck.errors import NodeError
+from mqcheck.errors import NodeError, RefusedError
 from mqcheck.guard import Guard, process_state
 from mqcheck.targets.ports import HeldPorts
 
@@ -37,6 +37,9 @@ STILL_SECONDS_MAX: Final = 2.0
 
 LOG_TAIL_BYTES: Final = 2_000
 """How much of a log an error shows. Ours."""
+
+UNUSABLE_SETTING: Final = 2
+"""Exit status of a node that refuses what it was started with."""
 
 ROOT: Final = Path(__file__).parents[2]
 """Where both packages lie: a node's working folder, so that it is found in a checkout too."""
@@ -114,7 +117,9 @@ class Node:
         self.life += 1
 
     def wait_ready(self) -> None:
-        """Wait until it serves; NodeError with the end of its log when that is not in time, and nothing is left."""
+        """Wait until it serves; NodeError with the end of its log when that is not in time, RefusedError when it does
+        not take a setting; nothing is left then.
+        """
         if self.ready or self._process is None:
             return
         try:
@@ -238,11 +243,23 @@ class Node:
         while stdout is not None and not line.endswith(b"\n"):
             readable, _, _ = select.select([stdout], [], [], max(0.0, deadline - time.monotonic()))
             piece = stdout.read1() if readable else b""  # type: ignore[attr-defined]
+            if readable and not piece:
+                raise self._ended_early(process)
             if not piece:
                 raise NodeError(f"{self.name} was not ready within {READY_SECONDS_MAX} s; its log: {self.log_tail()}")
             line += piece
         ready: dict[str, Any] = json.loads(line)
         return ready
+
+    def _ended_early(self, process: subprocess.Popen[bytes]) -> NodeError | RefusedError:
+        """Its output has ended before its ready line: refused, or fallen."""
+        try:
+            code = process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            return NodeError(f"{self.name} closed its output and did not end; its log: {self.log_tail()}")
+        if code == UNUSABLE_SETTING:
+            return RefusedError(f"{self.name} refused what it was started with: {self.log_tail()}")
+        return NodeError(f"{self.name} ended with status {code} before it was ready; its log: {self.log_tail()}")
 
     def _exchange(self, line: bytes) -> bytes:
         control = self._control

@@ -30,7 +30,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for part in ("mqcheck run", "mqcheck check", "mqcheck show dur-ack-kill", "Exit status", "config"):
         assert part in text
-    for command in ("run", "matrix", "selftest", "check", "repro", "baseline", "plan", "list", "show", "config"):
+    for command in ("run", "matrix", "selftest", "check", "repro", "baseline", "plan", "show", "config", "serve"):
         assert main([command, "--help"]) == 0
         assert len(capsys.readouterr().out) > 150
 

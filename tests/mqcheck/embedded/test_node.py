@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mqcheck.embedded.node import Node
-from mqcheck.errors import NodeError
+from mqcheck.errors import NodeError, RefusedError
 from mqcheck.guard import Guard, process_state, start_time
 
 pytestmark = pytest.mark.slow
@@ -112,7 +112,7 @@ def test_power_is_cut_where_there_is_something_to_lose(node: Node, tmp_path: Pat
 
 def test_a_refused_start_shows_the_reason_and_leaves_nothing(tmp_path: Path, guard: Guard) -> None:
     node = Node("n", "all", tmp_path, {"maxMessageSiz": 5, "storePathRootDir": tmp_path / "s"}, guard, None)
-    with pytest.raises(NodeError, match="maxMessageSiz"):
+    with pytest.raises(RefusedError, match=r"n refused what it was started with: .*maxMessageSiz"):
         node.start()
     assert not node.running
     node.close()
