@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import duckdb
 
+from mqcheck.faults.power import PowerCut
+from mqcheck.faults.store import BadTail, LostQueues
 from mqcheck.history.loader import load
 from mqcheck.runner import KIT
 
@@ -37,7 +39,8 @@ DEFINITIONS: Final = {
     "nothing fails or pauses for 1 s, or until the next episode or the end of the load, after the last disturbance "
     "that began before 1 s after the heal; null: not again by then.",
     "rpo": "Messages acknowledged with SEND_OK that no master's final reading has; ms: the longest time from such an "
-    "acknowledgement to the moment in which the next fault was in effect. Unread: their queue could not be read.",
+    "acknowledgement to the next fault that takes what the broker has (a power cut, a damaged store) or, where there "
+    "was none, to the next fault of the broker. Unread: their queue could not be read.",
     "availability": "Share of the operations that ended well; down_ms: all interruptions together, where successes "
     "paused; null: nobody knows what a usual pause is.",
     "latency": "Of operations that ended well, by the time at which they began: before, during and after an episode.",
@@ -162,7 +165,10 @@ SELECT u.kind, coalesce(sum(i.lasted), 0) / 1000000.0
 FROM usual u LEFT JOIN interruptions i ON i.kind = u.kind AND i.pause GROUP BY u.kind
 """
 
-_RPO: Final = """
+_TAKING: Final = ", ".join(f"'{fault.kind}'" for fault in (PowerCut, BadTail, LostQueues))
+"""Kinds of faults that take what a broker has."""
+
+_RPO: Final = f"""
 WITH places AS (
     SELECT topic, broker, queue, max(min_offset) AS first FROM readings
     WHERE reading = 'final' AND master AND complete GROUP BY ALL
@@ -171,9 +177,15 @@ WITH places AS (
         s.queue_offset IS NULL OR p.first IS NULL OR s.queue_offset >= p.first AS kept
     FROM sent s LEFT JOIN places p ON p.topic = s.topic AND p.broker = s.broker AND p.queue = s.queue
     WHERE s.fate = 'acked' AND s.delay_level = 0 AND NOT s.transactional
+), hits AS (
+    SELECT coalesce(n.broker, f.node) AS broker, coalesce(f.active, f.began) AS at_ns, f.kind IN ({_TAKING}) AS taking
+    FROM faults f LEFT JOIN (SELECT DISTINCT node, broker, broker_id FROM nodes) n ON n.node = f.node
+    WHERE f.node IS NOT NULL AND coalesce(n.broker_id, 0) = 0
 ), lost AS (
-    SELECT a.*, (SELECT min(coalesce(f.active, f.began)) FROM faults f
-        WHERE coalesce(f.active, f.began) >= a.acked_at) - a.acked_at AS before_ns FROM acked a
+    SELECT a.*, coalesce(
+        (SELECT min(h.at_ns) FROM hits h WHERE h.broker = a.broker AND h.at_ns >= a.acked_at AND h.taking),
+        (SELECT min(h.at_ns) FROM hits h WHERE h.broker = a.broker AND h.at_ns >= a.acked_at)
+    ) - a.acked_at AS before_ns FROM acked a
     WHERE a.read_back AND a.kept AND a.message NOT IN (SELECT message FROM logged WHERE message IS NOT NULL)
 )
 SELECT (SELECT count(*) FROM acked) AS acknowledged, (SELECT count(*) FROM lost) AS lost,

@@ -122,7 +122,7 @@ def _losses(numbers: Mapping[str, Any]) -> Iterator[str]:
     rpo = numbers["rpo"]
     if rpo is None:
         return
-    span = "" if rpo["ms"] is None else f", up to {rpo['ms']} ms before a fault"
+    span = "" if rpo["ms"] is None else f", up to {rpo['ms']} ms before the broker's fault"
     unread = f"; {rpo['unread']} could not be read back" if rpo["unread"] else ""
     yield f"RPO: {rpo['lost_messages']} of {rpo['acknowledged']} acknowledged messages lost{span}{unread}"
     if rpo["lost_messages"]:

@@ -48,9 +48,9 @@ class Ledger:
             self.acked.setdefault(message.topic, {})[outcome.message] = outcome.broker or ""
 
     def forgive(self, broker: str) -> None:
-        """What this broker has acknowledged so far may be gone: nobody waits for it."""
+        """What this broker has acknowledged so far may be gone, and what nobody knows where: nobody waits for it."""
         for messages in self.acked.values():
-            for message in [message for message, where in messages.items() if where == broker]:
+            for message in [message for message, where in messages.items() if where in ("", broker)]:
                 del messages[message]
 
     def count(self) -> int:

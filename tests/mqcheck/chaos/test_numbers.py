@@ -218,9 +218,19 @@ def test_rpo_is_what_was_acknowledged_and_is_in_no_final_reading(tmp_path: Path)
 def test_the_cut_that_took_a_message_counts_not_the_latency_that_began_long_before(tmp_path: Path) -> None:
     story = Story()
     story.fault("latency", 1_000, 9_000)
+    story.fault("kill", 3_700, 3_900)
+    story.fault("power-cut", 3_800, 3_850, node="broker-b")
     story.fault("power-cut", 4_000, 5_000)
     story.read_back(70)  # acknowledged at 3604 ms
     assert numbers(story, tmp_path)["rpo"]["ms"] == 396
+
+
+def test_without_a_cut_the_next_fault_of_the_broker_counts(tmp_path: Path) -> None:
+    story = Story()
+    story.fault("kill", 3_650, 3_660, node="billing-1")
+    story.fault("kill", 3_700, 3_900)
+    story.read_back(70)
+    assert numbers(story, tmp_path)["rpo"]["ms"] == 96
 
 
 def test_what_nobody_read_back_is_not_lost_but_unread(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_the_terminal_is_told_everything_that_matters(journal: Callable[..., dic
         "RTO, 1: kill on broker-a: send 1500 ms, deliver not again, commit undisturbed",
         "from its heal: send 300 ms, deliver not again",
         "latency p50/p99 of send, 1: kill on broker-a: before 1.5/9.2, during –, after 1.5/9.2",
-        "RPO: 3 of 97 acknowledged messages lost, up to 800 ms before a fault; 2 could not be read back",
+        "RPO: 3 of 97 acknowledged messages lost, up to 800 ms before the broker's fault; 2 could not be read back",
         "by broker: broker-a 3",
         "availability of send: 97.00% (97 of 100), 1234 ms interrupted",
         "group g: 2 redeliveries (2.00%), 1 duplicates (1.00%) of 100 deliveries",

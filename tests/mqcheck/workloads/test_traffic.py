@@ -59,6 +59,12 @@ def test_what_a_cut_broker_had_is_forgiven(ledger: Ledger) -> None:
     assert found.missing() == 0
 
 
+def test_what_may_have_been_on_the_cut_broker_is_forgiven_too() -> None:
+    ledger = Ledger(acked={"t": {1: "broker-a", 2: "", 3: "broker-b"}})
+    ledger.forgive("broker-a")
+    assert ledger.acked == {"t": {3: "broker-b"}}
+
+
 def test_a_group_of_no_topic_is_owed_nothing(ledger: Ledger) -> None:
     assert Group(cast("Any", None), ledger, "g", {}).missing() == 0
 
