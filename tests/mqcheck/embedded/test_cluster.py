@@ -120,3 +120,15 @@ def test_a_node_is_named_where_there_are_several(rocketmq_cluster: Make, rocketm
     for name, broker in ((None, False), ("broker-b", False), ("nameserver-1", True)):
         with pytest.raises(SettingsError, match="which node"):
             cluster.node(name, broker=broker)
+
+
+def test_a_topic_that_is_made_is_in_every_route(rocketmq_cluster: Make) -> None:
+    cluster = rocketmq_cluster(nameservers=2, brokers=2)
+    cluster.create_topic("orders", queues=3)
+    for address in cluster.nameserver_address.split(";"):
+        with Line(address) as line:
+            queues = line.ask(105, {"topic": "orders"}).body
+        told = [(each["brokerName"], each["writeQueueNums"]) for each in json.loads(queues)["queueDatas"]]
+        assert sorted(told) == [("broker-a", 3), ("broker-b", 3)]
+    with pytest.raises(NodeError, match="broker-a makes no topic 'TBW102': "):
+        cluster.create_topic("TBW102")
