@@ -142,7 +142,7 @@ async def start_broker(
         executor=world.executor,
         log=world.log,
     )
-    await server.start(listeners or broker_listeners(settings))
+    await server.start([_heard(each, planted) for each in listeners or broker_listeners(settings)])
     await server.settled(READY_WAIT_MS)
     return BrokerNode(settings, core, server, store, world.clock_ms)
 
@@ -166,6 +166,12 @@ def with_port(settings: BrokerSettings, port: int) -> BrokerSettings:
 
 def _planted(world: World, role: str) -> list[Sabotage]:
     return [bug for bug in world.planted if bug.role == role]
+
+
+def _heard(listener: Listener, planted: Sequence[Sabotage]) -> Listener:
+    for bug in planted:
+        listener = bug.wrap_listener(listener)
+    return listener
 
 
 def _wrapped(core: Core, settings: BrokerSettings | NameServerSettings, planted: Sequence[Sabotage]) -> Core:

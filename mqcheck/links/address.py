@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -73,3 +74,16 @@ class BrokerPlace:
 def _port_of(address: str, role: str) -> str:
     host, _, port = address.rpartition(":")
     return address if role == MAIN else f"{host}:{int(port) - VIP_DISTANCE}"
+
+
+def registered_place(fields: Mapping[str, str]) -> BrokerPlace:
+    """Where a broker is by the header of its registration."""
+    broker_id = fields.get("brokerId", "0")
+    number = int(broker_id) if broker_id.isdigit() else 0
+    return BrokerPlace(fields["brokerName"], number, fields["brokerAddr"], fields.get("haServerAddr"))
+
+
+def shown_names(brokers: Mapping[str, BrokerPlace]) -> dict[str, str]:
+    """Names of broker groups, of broker nodes → what clients see instead, where that is something else."""
+    shown = {broker.broker_name: group_of(node) for node, broker in brokers.items()}
+    return {name: node for name, node in shown.items() if name != node}

@@ -104,6 +104,13 @@ class NetworkLike(Protocol):
         """Where `peer` finds broker `node`: the address that rewritten routes show it; lays the link."""
         ...
 
+    async def vip_address(self, peer: str, node: str) -> str:
+        """Where `peer` finds the VIP port of broker `node`, by the same link; lays what is missing.
+
+        Whether the broker listens there is not known: a connection to where it does not is accepted and closed.
+        """
+        ...
+
     def links(self, pattern: str = "*") -> list[str]:
         """Names of the links laid so far that match, in order of laying."""
         ...

@@ -79,6 +79,12 @@ class SimNetwork:
         """See `NetworkLike`."""
         return self._relay(peer, node).address()
 
+    async def vip_address(self, peer: str, node: str) -> str:
+        """See `NetworkLike`."""
+        if node not in self._brokers:
+            raise LinkError(f"{peer}{ARROW}{node}: {node} is no broker and has no VIP port: ask for that of a broker")
+        return self._relay(peer, node).address(VIP_DISTANCE)
+
     def links(self, pattern: str = "*") -> list[str]:
         """See `NetworkLike`."""
         return [name for name in self._relays if fnmatchcase(name, pattern)]

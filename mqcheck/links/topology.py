@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from mqcheck.errors import LinkError, PortTakenError
 from mqcheck.links import disturbance, ports, sockets
-from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, group_of, resolved
+from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, registered_place, resolved, shown_names
 from mqcheck.links.base import Counters, Direction
 from mqcheck.links.disturbance import Disturbance
 from mqcheck.links.frame_proxy import FrameProxy
@@ -146,6 +146,12 @@ class Network:
     async def broker_address(self, peer: str, node: str) -> str:
         """See `NetworkLike`."""
         return (await self._link(peer, node)).proxies[MAIN].listen
+
+    async def vip_address(self, peer: str, node: str) -> str:
+        """See `NetworkLike`."""
+        if node in self._nameservers:
+            raise LinkError(f"{peer}{ARROW}{node}: {node} is no broker and has no VIP port: ask for that of a broker")
+        return (await self._proxy(await self._link(peer, node), VIP)).listen
 
     def links(self, pattern: str = "*") -> list[str]:
         """See `NetworkLike`."""
@@ -297,9 +303,7 @@ class Network:
             link = _Link(name, peer, server)
             try:
                 await (self._lay_nameserver(link) if server in self._nameservers else self._lay_broker(link))
-                for (pattern, _), active in list(self._active.items()):
-                    if fnmatchcase(name, pattern):
-                        await self._each(partial(proxy.disturb, active) for proxy in link.proxies.values())
+                await self._hurt(link, link.proxies.values())
             except BaseException:
                 await self._abandon(link)
                 raise
@@ -320,7 +324,7 @@ class Network:
                 watch=partial(self._watch, link),
                 line=line,
                 failed=self._failures.append,
-                names=self._shown_names,
+                names=partial(shown_names, self._brokers),
             )
         elif role != HA and self._rules.sees(link.name):
             frame = FrameProxy(real, line=line, failed=self._failures.append)
@@ -328,11 +332,6 @@ class Network:
             return real
         link.frames[role] = frame
         return await frame.start()
-
-    def _shown_names(self) -> dict[str, str]:
-        """Names of broker groups → what clients see instead, where that is something else."""
-        shown = {broker.broker_name: group_of(node) for node, broker in self._brokers.items()}
-        return {name: node for name, node in shown.items() if name != node}
 
     async def _lay_broker(self, link: _Link) -> None:
         broker = self._brokers.get(link.server)
@@ -367,6 +366,22 @@ class Network:
             link.proxies.update(made)
             return
 
+    async def _proxy(self, link: _Link, role: str) -> LinkProxy:
+        """The proxy of one role of a link to a broker; laid if need be, and hurt as the link's others are."""
+        if role in link.proxies:
+            return link.proxies[role]
+        async with self._laying:
+            real = self._brokers[link.server].real(role)
+            if role not in link.proxies and real is not None:
+                await self._lay(link, {role: real}, self._lanes[link.peer] % LANES_MAX)
+                await self._hurt(link, [link.proxies[role]])
+        return link.proxies[role]
+
+    async def _hurt(self, link: _Link, proxies: Collection[LinkProxy]) -> None:
+        for (pattern, _), active in list(self._active.items()):
+            if fnmatchcase(link.name, pattern):
+                await self._each(partial(proxy.disturb, active) for proxy in proxies)
+
     async def _abandon(self, link: _Link) -> None:
         await self._each(proxy.remove for proxy in link.proxies.values())
         await asyncio.gather(*(frame.stop() for frame in link.frames.values()))
@@ -398,13 +413,7 @@ class Network:
             return  # a client that registers something of its own is no node of this network
         if not re.fullmatch(r"[^:]+:\d+", address) or (known is not None and known.address == address):
             return
-        broker_id = command.fields.get("brokerId", "0")
-        self._brokers[link.peer] = BrokerPlace(
-            name,
-            int(broker_id) if broker_id.isdigit() else 0,
-            address,
-            command.fields.get("haServerAddr"),
-        )
+        self._brokers[link.peer] = registered_place(command.fields)
         task = asyncio.get_running_loop().create_task(self._move(link.peer))
         self._moves.add(task)
         task.add_done_callback(self._moved)
@@ -423,12 +432,7 @@ class Network:
             for role in (MAIN, VIP, HA):
                 real, shown = broker.real(role), broker.shown(role)
                 if shown in found and real is not None and shown is not None and node != peer:
-                    link = await self._link(peer, node)
-                    if role not in link.proxies:
-                        async with self._laying:
-                            if role not in link.proxies:
-                                await self._lay(link, {role: real}, self._lanes[peer] % LANES_MAX)
-                    replaced[shown] = link.proxies[role].listen
+                    replaced[shown] = (await self._proxy(await self._link(peer, node), role)).listen
         return replaced
 
     async def _to_server(self, peer: str, found: frozenset[str]) -> Mapping[str, str]:

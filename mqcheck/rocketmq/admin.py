@@ -6,6 +6,7 @@ Each request is one method; none retries, none decides what an answer means for 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -303,12 +304,14 @@ class Admin:
             deadline_ms=deadline_ms,
         )
 
-    def conversation(self, node: str) -> Conversation:
+    def conversation(self, node: str, *, address: str | None = None) -> Conversation:
         """A connection of its own for several requests; writes ``replies``. Ends with its ``async with``.
 
-        For requests that change a cluster for others the scenario names `destructive` among its needs.
+        ``address``: another port of the node than its main one. For requests that change a cluster for others the
+        scenario names `destructive` among its needs.
         """
-        return Conversation(self.client.recorder, self._peer(node))
+        peer = self._peer(node)
+        return Conversation(self.client.recorder, peer if address is None else replace(peer, address=address))
 
     async def garbage(self, node: str, data: bytes, *, probe: str, deadline_ms: int = 3_000) -> RawAnswer:
         """Bytes as given (malformed frames); writes ``replies`` with encoding ``garbage``."""

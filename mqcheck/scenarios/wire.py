@@ -23,6 +23,7 @@ from mqcheck.workloads.wire import (
     broker_refusals,
     heartbeat,
     incomplete,
+    on_vip_port,
     with_unknown_keys,
 )
 
@@ -65,6 +66,13 @@ async def _broker(admin: Admin, known: Known, encoding: Encoding) -> None:
         await talk.ask_all(tuple(chain.from_iterable((question, good) for question in bad)))
         await talk.ask_all((heartbeat(known, f"wire@{encoding}", encoding), *unknown))
         await talk.ask_all(broker_refusals(known, encoding))
+
+
+async def _vip(world: World, admin: Admin, known: Known) -> None:
+    address = await world.network.vip_address(admin.client.name, "broker-a")
+    async with admin.conversation("broker-a", address=address) as talk:
+        for encoding in ENCODINGS * ROUNDS:
+            await talk.ask_all(on_vip_port(known, f"wire-vip@{encoding}", encoding))
 
 
 async def _nameserver(admin: Admin, known: Known, encoding: Encoding) -> None:
@@ -114,6 +122,7 @@ async def _run(world: World) -> None:
         for encoding in ENCODINGS * ROUNDS:
             together.create_task(_broker(admin, known, encoding))
             together.create_task(_nameserver(admin, known, encoding))
+        together.create_task(_vip(world, admin, known))
         together.create_task(_unknown(admin))
         together.create_task(_bad_frames(admin, "broker-a", offset, place))
         together.create_task(_bad_frames(admin, "nameserver-1", route, {"topic": topic}))
@@ -151,6 +160,7 @@ SCENARIOS: Final = (
             "ns-unknown-code",
             "prt-offset-none",
             "prt-bounds-none",
+            "prt-vip",
             "ns-kv-none",
             "ns-kvlist-none",
         ),

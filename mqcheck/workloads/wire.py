@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mqcheck.rocketmq.codes import FRAME_BYTES_MAX, RequestCode
@@ -139,6 +139,21 @@ def incomplete(known: Known, encoding: Encoding) -> tuple[Question, ...]:
         Question("field missing", 11, {name: pull[name] for name in pull if name != "topic"}, encoding=encoding),
         Question("field missing", 30, {"queueId": "0"}, encoding=encoding),
     )
+
+
+def on_vip_port(known: Known, client: str, encoding: Encoding) -> tuple[Question, ...]:
+    """What a broker's VIP port refuses, and what it serves as its main port does."""
+    place = {"topic": known.topic, "queueId": "0"}
+    asked: tuple[tuple[str, int, Mapping[str, str]], ...] = (
+        ("vip: pull", 11, pulling(known)),
+        ("vip: pull", 361, pulling(known)),
+        ("vip: served", 30, place),
+        ("vip: served", 31, place),
+        ("vip: served", 29, {**place, "timestamp": "0"}),
+        ("vip: send", 310, sending(known, known.nowhere)),
+    )
+    questions = tuple(Question(probe, code, fields, BODY, encoding=encoding) for probe, code, fields in asked)
+    return (*questions, replace(heartbeat(known, client, encoding), probe="vip: served"))
 
 
 def broken_heartbeat(encoding: Encoding) -> Question:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from reference_impl.commands import DLQ_PREFIX, RETRY_PREFIX, SYSTEM_TOPICS, ResponseCode
+from reference_impl.connection import Listener
 from reference_impl.disk import Disk
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import Command
@@ -38,8 +39,13 @@ def _same_core(core: Core, settings: CoreSettings) -> Core:
     return core
 
 
+def _same_listener(listener: Listener) -> Listener:
+    return listener
+
+
 class Sabotage(Struct, frozen=True):
-    """One planted bug or legal oddity; the start applies its three wrappers where it makes disk, store and core."""
+    """One planted bug or legal oddity; the start applies its wrappers where it makes disk, store, core
+    and listeners."""
 
     name: str
     """As given to ``--sabotage`` or ``--odd``."""
@@ -52,6 +58,7 @@ class Sabotage(Struct, frozen=True):
     wrap_disk: Callable[[Disk, Sleep], Disk] = _same_disk
     wrap_store: Callable[[Store], Store] = _same_store
     wrap_core: Callable[[Core, CoreSettings], Core] = _same_core
+    wrap_listener: Callable[[Listener], Listener] = _same_listener
 
 
 class Passing:

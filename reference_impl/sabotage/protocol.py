@@ -10,7 +10,8 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from reference_impl.commands import RequestCode, ResponseCode
+from reference_impl.commands import RequestCode, ResponseCode, unsupported_remark
+from reference_impl.connection import Listener
 from reference_impl.delivery.held import HeldPull, HeldPulls
 from reference_impl.effects import Effect, Reply
 from reference_impl.frame import FLAG_ONEWAY, Command
@@ -94,6 +95,22 @@ class NeverWakePulls(PassingCore):
         inner.state.held = SleepingPulls()  # type: ignore[attr-defined]
 
 
+def _serves_pulls(listener: Listener) -> Listener:
+    """The VIP port serves what the main port does; prt-vip must catch it."""
+    return replace(listener, refuse=None)
+
+
+def _refuses_much(listener: Listener) -> Listener:
+    """The VIP port refuses everything; prt-vip must catch it."""
+    return listener if listener.refuse is None else replace(listener, refuse=_not_supported)
+
+
+def _not_supported(command: Command) -> Command | None:
+    if command.is_response or command.is_oneway:
+        return None
+    return command.reply(ResponseCode.REQUEST_CODE_NOT_SUPPORTED, remark=unsupported_remark(command.code))
+
+
 SABOTAGES: Final = (
     Sabotage(
         "answer-twice",
@@ -124,5 +141,17 @@ SABOTAGES: Final = (
         "holds pulls 2.5 s longer than they ask for",
         "con-longpoll-timeout",
         wrap_core=around_core(HoldTooLong),
+    ),
+    Sabotage(
+        "pull-on-vip",
+        "serves pulls on its VIP port too",
+        "prt-vip",
+        wrap_listener=_serves_pulls,
+    ),
+    Sabotage(
+        "refuse-on-vip",
+        "refuses every request on its VIP port, not pulls alone",
+        "prt-vip",
+        wrap_listener=_refuses_much,
     ),
 )

@@ -35,6 +35,8 @@ WIRE = {
     "unknown-code-succeeds-ns": "ns-unknown-code",
     "made-up-offset": "prt-offset-none",
     "bounds-of-nothing": "prt-bounds-none",
+    "pull-on-vip": "prt-vip",
+    "refuse-on-vip": "prt-vip",
     "empty-value": "ns-kv-none",
     "empty-namespace": "ns-kvlist-none",
 }

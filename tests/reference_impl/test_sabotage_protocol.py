@@ -8,8 +8,10 @@ import pytest
 
 from reference_impl.effects import Reply
 from reference_impl.frame import FLAG_ONEWAY, Command
+from reference_impl.node import broker_listeners
 from reference_impl.sabotage import SABOTAGES
 from reference_impl.sabotage.protocol import HOLD_MORE_MS, TWICE_EVERY
+from reference_impl.settings import BrokerSettings
 
 Bench = Any
 
@@ -70,3 +72,18 @@ def test_never_wake_pulls(bench: type[Bench], bug: bool) -> None:
     b.advance(asked_ms)
     if bug:
         assert b.answer(opaque).code == 0, "its time is up"
+
+
+@pytest.mark.parametrize(
+    ("bug", "refused"), [(None, {11, 361}), ("pull-on-vip", set()), ("refuse-on-vip", {11, 34, 310, 361})]
+)
+def test_bugs_of_the_vip_port(bug: str | None, refused: set[int]) -> None:
+    main, vip, ha = broker_listeners(BrokerSettings(listenPort=20_000))
+    if bug is not None:
+        main, vip, ha = (SABOTAGES[bug].wrap_listener(each) for each in (main, vip, ha))
+    assert main.refuse is ha.refuse is None
+    asked = {code: vip.refuse and vip.refuse(Command(code, opaque=7)) for code in (11, 34, 310, 361)}
+    assert {code for code, answer in asked.items() if answer is not None} == refused
+    assert all((answer.code, answer.opaque) == (3, 7) for answer in asked.values() if answer is not None)
+    oneway = Command(11, flag=FLAG_ONEWAY)
+    assert vip.refuse is None or vip.refuse(oneway) is None

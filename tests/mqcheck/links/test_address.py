@@ -6,7 +6,18 @@ import asyncio
 
 import pytest
 
-from mqcheck.links.address import HA, MAIN, VIP, BrokerPlace, as_kernel, group_of, host_and_port, joined, resolved
+from mqcheck.links.address import (
+    HA,
+    MAIN,
+    VIP,
+    BrokerPlace,
+    as_kernel,
+    group_of,
+    host_and_port,
+    joined,
+    registered_place,
+    resolved,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +58,10 @@ def test_a_broker_is_reached_by_number_and_shown_by_what_it_has_registered() -> 
     assert [place.real(role) for role in (MAIN, VIP, HA)] == ["10.0.0.5:10911", "10.0.0.5:10909", "10.0.0.5:10912"]
     assert [place.shown(role) for role in (MAIN, VIP)] == ["rocket.example:10911", "rocket.example:10909"]
     assert BrokerPlace("b", 0, "10.0.0.5:10911", None).shown(MAIN) == "10.0.0.5:10911"
+
+
+def test_a_registration_says_where_a_broker_is() -> None:
+    fields = {"brokerName": "b", "brokerAddr": "10.0.0.5:10911", "brokerId": "2", "haServerAddr": "10.0.0.5:10912"}
+    assert registered_place(fields) == BrokerPlace("b", 2, "10.0.0.5:10911", "10.0.0.5:10912")
+    bare = {"brokerName": "b", "brokerAddr": "10.0.0.5:10911", "brokerId": "x"}
+    assert registered_place(bare) == BrokerPlace("b", 0, "10.0.0.5:10911", None)

@@ -287,6 +287,17 @@ def test_a_network_without_vip_lays_it_for_slaves_alone(toxiproxy: ToxiproxyServ
             await network.add_broker("broker-a-slave", "broker-a", 1, "127.0.0.1:20004")
             await network.broker_address("broker-a-slave", "broker-a")
             assert set(network._links["broker-a-slave->broker-a"].proxies) == {"main", "vip"}
+            asked = await asyncio.gather(*(network.vip_address("producer-1", "broker-a") for _ in range(2)))
+            vip = network._links[LINK].proxies["vip"]
+            assert set(asked) == {vip.listen}
+            assert vip.upstream == "127.0.0.1:19998"
+            await network.down("producer-2->broker-a")
+            host, _, port = (await network.vip_address("producer-2", "broker-a")).rpartition(":")
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection(host, int(port))
+            await network.add_nameserver("nameserver-1", "127.0.0.1:20008")
+            with pytest.raises(LinkError, match="producer-1->nameserver-1: nameserver-1 is no broker"):
+                await network.vip_address("producer-1", "nameserver-1")
         finally:
             await network.close()
 

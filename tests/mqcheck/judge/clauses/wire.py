@@ -47,6 +47,30 @@ seen("prt-pipelining", "two answers", answer("in flight", answers=2))
 innocent("prt-missing-field", "of brokers", answer("field missing", "nameserver-1", code=0))
 innocent("ns-missing-field", "of NameServers", answer("field missing", code=0))
 
+seen("prt-vip", "what is not served", answer("vip: served", code=3))
+seen("prt-vip", "sends that are not served", answer("vip: send", code=3))
+
+
+def alone(history: History) -> None:
+    """One pull is left without an answer, on a connection that nothing else was asked on."""
+    first(history, "broker-b", "vip: pull").set(**silence, conn=7_501, until=36_000)
+
+
+def together(history: History) -> None:
+    """The same beside a request that is answered."""
+    alone(history)
+    first(history, "broker-b", "vip: send").set(conn=7_501)
+
+
+seen("prt-vip", "silence", together)
+innocent("prt-vip", "nobody there", alone)
+innocent("prt-vip", "silence before the time-out", together, answer("vip: pull", until=33_000))
+innocent("prt-vip", "stalls", together, stall)
+seen("prt-vip", "a closed connection", together, answer("vip: pull", outcome="closed", until=31_010))
+for probe in ("vip: pull", "vip: served", "vip: send"):
+    unheard = change("replies", probe=probe, to={"answers": 0, "outcome": "none", "code": None})
+    undecided("prt-vip", f"{probe[5:]} without an answer", unheard)
+
 innocent("prt-own-opaque", "of NameServers", answer("in flight", "nameserver-1", strays=1))
 
 seen("prt-badframe-close", "an error", lambda h: end_beside(h, "broker-b", 2, closed_by="error"))

@@ -25,6 +25,7 @@ WRONG_CODES: Final = {
     "adm-connections-none": ("broker-b", "consumer connections: no such group", 1),
     "adm-producers-none": ("broker-b", "producer connections: no such group", 0),
     "adm-stats-none": ("broker-b", "topic statistics: no such topic", 0),
+    "prt-vip": ("broker-b", "vip: pull", 0),
     "ns-unknown-code": ("nameserver-1", "unknown request", 0),
     "ns-kv-none": ("nameserver-1", "kv: no such key", 0),
     "ns-kvlist-none": ("nameserver-1", "kv: no such namespace", 0),

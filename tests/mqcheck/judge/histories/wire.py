@@ -30,6 +30,9 @@ ANSWERS: Final[dict[str, dict[str, tuple[int, int, int, str | None]]]] = {
         "query: no such key": (2, 12, 22, None),
         "send back: no such message": (2, 36, 1, None),
         "end transaction: no such message": (2, 37, 1, None),
+        "vip: pull": (4, 11, 3, None),
+        "vip: served": (4, 30, 0, ZERO),
+        "vip: send": (4, 310, 17, None),
     },
     "nameserver-1": {
         "either encoding": (12, 105, 0, None),
