@@ -14,7 +14,7 @@ from typing import Any, Final
 from mqcheck import exits
 from mqcheck.chaos.current import Current
 from mqcheck.chaos.numbers import numbers_of
-from mqcheck.chaos.steady import broken_times, evaluations
+from mqcheck.chaos.steady import broken_times, evaluations, why_failed
 from mqcheck.chaos.told import markdown, section
 from mqcheck.errors import MqcheckError
 from mqcheck.judge.verdicts import INCONCLUSIVE, NOT_APPLICABLE, VIOLATED
@@ -83,8 +83,7 @@ def failed_activities(journal: Mapping[str, Any]) -> Iterator[str]:
     for part, word in (("run", "activity"), ("rollbacks", "rollback")):
         for run in journal.get(part) or ():
             if run.get("status") == "failed":
-                reason = "".join(run.get("exception") or ()).strip().splitlines()
-                yield f"{word} {run['activity'].get('name')!r}: {reason[-1] if reason else 'failed'}"
+                yield f"{word} {run['activity'].get('name')!r}: {why_failed(run) or 'failed'}"
     before = (journal.get("steady_states") or {}).get("before")
     if before and not before.get("steady_state_met"):
         yield "the steady state was not met before the method, which was not run"

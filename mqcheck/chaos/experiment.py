@@ -24,7 +24,7 @@ from mqcheck.chaos import current
 from mqcheck.chaos.ending import KEY, status
 from mqcheck.chaos.order import ACTIONS, PROBES, Wishes, controls_of, ours, read_order, wishes_of
 from mqcheck.chaos.shape import check_shape
-from mqcheck.chaos.steady import output_of
+from mqcheck.chaos.steady import output_of, why_failed
 from mqcheck.chaos.told import lines
 from mqcheck.errors import SettingsError, UserError
 from mqcheck.specs import load_specs
@@ -188,8 +188,8 @@ class Progress(RunEventHandler):  # type: ignore[misc]
         """One line for what was done, none for what belongs to the steady state."""
         if "tolerance" in activity or current.under_way() is None:
             return
-        told = "".join(run.get("exception") or ()).strip().splitlines()[-1:] or [_short(run.get("output"))]
-        print(f"  {activity['name']}: {run.get('status', 'broken off')} {told[0]}".rstrip(), flush=True)
+        told = why_failed(run) or _short(run.get("output"))
+        print(f"  {activity['name']}: {run.get('status', 'broken off')} {told}".rstrip(), flush=True)
 
 
 def _say_state(state: Mapping[str, Any]) -> None:

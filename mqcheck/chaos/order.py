@@ -140,6 +140,7 @@ def read_order(experiment: Mapping[str, Any], wishes: Wishes, specs: Specs) -> O
     consumers = tuple(consumers_of(each) for each in listed("consumers", wishes.consumers))
     clients = _clients(experiment, loads, consumers)
     _check_activities(experiment, frozenset(named), {each.group for each in consumers})
+    _check_running(experiment, {*nodes_of(deployment), *clients})
     for fault in faults:
         _check_place(fault, deployment, clients)
         _check_target(fault, target, deployment)
@@ -280,6 +281,17 @@ def _check_activities(experiment: Mapping[str, Any], faults: frozenset[str], gro
         check_probe(probe, arguments)
         if probe == "consumer_lag":
             _check_group(arguments.get("group", CONSUMERS.group), groups)
+
+
+def _check_running(experiment: Mapping[str, Any], known: set[str]) -> None:
+    """Raises SettingsError where it is asked whether something runs that is not there."""
+    waits = (wait_of(each) for function, each in ours(experiment, ACTIONS) if function == "wait_until")
+    asked = [*ours(experiment, PROBES), *((wait.probe, wait.arguments) for wait in waits)]
+    for node in (arguments.get("node") for probe, arguments in asked if probe == "running"):
+        if node not in known:
+            raise SettingsError(
+                f"running: there is no node or client process {node!r}; there are {', '.join(sorted(known))}"
+            )
 
 
 def _check_group(group: Any, groups: set[str]) -> None:

@@ -6,9 +6,13 @@ Pure: a journal in, moments out. Chaos Toolkit asks (strategy ``continuously``);
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+CLASSES: Final = re.compile(r"^(?:[\w.]*(?:Error|Failed|Exception): )+")
+"""What stands before the words of an error: Chaos Toolkit's class, and the kit's inside of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,15 @@ def broken_times(journal: Mapping[str, Any]) -> list[Broken]:
 
 
 def output_of(probe: Mapping[str, Any]) -> Any:
-    """What a probe's run found; where it failed: why, the last line of its error."""
-    if told := "".join(probe.get("exception") or ()).strip():
-        return f"failed: {told.splitlines()[-1]}"
-    return probe.get("output")
+    """What a probe's run found; where it failed: why."""
+    why = why_failed(probe)
+    return f"failed: {why}" if why else probe.get("output")
+
+
+def why_failed(run: Mapping[str, Any]) -> str:
+    """The last line of a run's error, without the names of its classes; empty where there is none."""
+    told = "".join(run.get("exception") or ()).strip().splitlines()
+    return CLASSES.sub("", told[-1]) or told[-1] if told else ""
 
 
 def _broken(began: str, probe: Mapping[str, Any], ended: str | None, zero: str | None) -> Broken:

@@ -128,7 +128,7 @@ def _losses(numbers: Mapping[str, Any]) -> Iterator[str]:
     if rpo["lost_messages"]:
         yield f"  by broker: {', '.join(f'{broker} {count}' for broker, count in rpo['lost_by_broker'].items())}"
     for kind, each in numbers["availability"].items():
-        down = "nobody knows how long" if each["down_ms"] is None else f"{each['down_ms']} ms"
+        down = "nobody knows how long it was" if each["down_ms"] is None else f"{each['down_ms']} ms"
         counts = f"{each['ended_well']} of {each['operations']}"
         yield f"availability of {kind}: {_share(each)} ({counts}), {down} interrupted"
     for group, each in numbers["redelivery"]["groups"].items():

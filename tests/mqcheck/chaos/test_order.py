@@ -102,6 +102,9 @@ def test_what_is_started_later_can_be_asked_for(make_experiment: Make, action: M
     read(make_experiment(start, lag, action("stop_consumers", group="audit")), specs)
     with pytest.raises(SettingsError, match="no group 'audit' is ever started"):
         read(make_experiment(lag), specs)
+    read(make_experiment(probe("running", node="broker-a")), specs)
+    with pytest.raises(SettingsError, match="no node or client process 'broker-z'; there are broker-a, nameserver-1"):
+        read(make_experiment(probe("running", node="broker-z")), specs)
     with pytest.raises(SettingsError, match="window_ms is 0"):
         read(make_experiment(probe("success_rate", window_ms=0)), specs)
 

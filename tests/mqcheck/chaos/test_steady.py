@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from mqcheck.chaos.steady import broken_times, evaluations
+from mqcheck.chaos.steady import broken_times, evaluations, why_failed
 
 Make = Callable[..., dict[str, Any]]
 
@@ -29,6 +29,10 @@ def test_a_probe_that_failed_says_why(journal: Make) -> None:
     made = journal((1, True), [(11, False)], (13, True))
     made["steady_states"]["during"][0]["probes"][0] |= {"output": None, "exception": ["Traceback\n", "Oh: no group\n"]}
     assert broken_times(made)[0].output == "failed: Oh: no group"
+    classes = "chaoslib.exceptions.ActivityFailed: mqcheck.errors.SettingsError: "
+    assert why_failed({"exception": ["Traceback\n", f"{classes}no node: name one\n"]}) == "no node: name one"
+    assert why_failed({"exception": ["KeyError: \n"]}) == "KeyError:"
+    assert why_failed({"output": 3}) == ""
 
 
 def test_one_that_is_not_whole_again_has_no_end(journal: Make) -> None:
