@@ -16,6 +16,9 @@ from mqcheck.live.show import Show
 PYTEST_ARGUMENTS = ("-o", "console_output_style=classic")
 """No percentages: items end in heaps, when their scenario does. What the user gives comes after it and wins."""
 
+IMPORTED = "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
+"""The command has imported the plugin before pytest does: no news to a project whose warnings are errors."""
+
 
 def run(arguments: Sequence[str], *, as_json: bool) -> int:
     """Run pytest with these arguments and show it; pytest's exit status. Called by the command.
@@ -61,4 +64,4 @@ def _json(arguments: Sequence[str]) -> int:
 
 
 def _pytest(arguments: Sequence[str], show: Show) -> int:
-    return int(pytest.main(list(arguments), plugins=[show]))
+    return int(pytest.main(["-W", IMPORTED, *arguments], plugins=[show]))

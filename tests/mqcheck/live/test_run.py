@@ -29,6 +29,13 @@ def run(sandbox: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def test_a_project_whose_warnings_are_errors_is_none_of_its_business(sandbox: Any) -> None:
+    (sandbox.folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error::pytest.PytestAssertRewriteWarning\n", encoding="utf-8")
+    done = run(sandbox, "--co", "-q")
+    assert done.returncode == exits.HELD, done.stdout + done.stderr
+    assert "mqcheck::steady::" in done.stdout
+
+
 def documented(event: str) -> str:
     """What docs/live.md says of an event."""
     lines = (Path(__file__).parents[3] / "docs" / "live.md").read_text(encoding="utf-8").splitlines()
