@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from mqcheck.errors import SettingsError
+from mqcheck.targets.class_archive import class_archive
 from mqcheck.targets.described import DescribedTarget
 from mqcheck.targets.description import read_description
 from mqcheck.targets.releases import cache_folder, jars_of_maven, jars_of_release, java_program
@@ -32,17 +33,20 @@ class ApacheTarget(DescribedTarget):
         self._home = home
         self._environ = environ
         self._jars: Path | None = jars_of_release(version, home) if home is not None else None
-        java = java_program(environ)
-        found = read_description(description_file(version), {"java": java, "classpath": f"{self._jars}/*"})
+        self._java = java_program(environ)
+        given = {"java": self._java, "classpath": f"{self._jars}/*", "archive": "none"}
+        found = read_description(description_file(version), given)
         super().__init__(name, dataclasses.replace(found, version=version))
 
     def prepare(self) -> None:
-        """Fetch the jars if need be. Raises UserError."""
+        """Fetch the jars and make their class data archive if need be. Raises UserError."""
         super().prepare()
+        cache = cache_folder(self._environ)
         if self._jars is None:
-            self._jars = jars_of_maven(self._version, cache_folder(self._environ), self._environ)
-            constants = {**self.description.constants, "classpath": f"{self._jars}/*"}
-            self.description = dataclasses.replace(self.description, constants=constants)
+            self._jars = jars_of_maven(self._version, cache, self._environ)
+        archive = class_archive(self._java, self._jars, cache, self._environ)
+        constants = {**self.description.constants, "classpath": f"{self._jars}/*", "archive": str(archive)}
+        self.description = dataclasses.replace(self.description, constants=constants)
 
 
 def apache_target(name: str, version: str, home: Path | None) -> ApacheTarget:
