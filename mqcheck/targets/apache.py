@@ -34,7 +34,7 @@ class ApacheTarget(DescribedTarget):
         self._environ = environ
         self._jars: Path | None = jars_of_release(version, home) if home is not None else None
         self._java = java_program(environ)
-        given = {"java": self._java, "classpath": f"{self._jars}/*", "archive": "none"}
+        given = {"java": self._java, "classpath": f"{self._jars}/*"}
         found = read_description(description_file(version), given)
         super().__init__(name, dataclasses.replace(found, version=version))
 

@@ -30,7 +30,9 @@ def run(sandbox: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_project_whose_warnings_are_errors_is_none_of_its_business(sandbox: Any) -> None:
-    (sandbox.folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error::pytest.PytestAssertRewriteWarning\n", encoding="utf-8")
+    (sandbox.folder / "pytest.ini").write_text(
+        "[pytest]\nfilterwarnings = error::pytest.PytestAssertRewriteWarning\n", encoding="utf-8"
+    )
     done = run(sandbox, "--co", "-q")
     assert done.returncode == exits.HELD, done.stdout + done.stderr
     assert "mqcheck::steady::" in done.stdout

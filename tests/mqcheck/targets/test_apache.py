@@ -37,7 +37,7 @@ def target(tmp_path: Path, version: str) -> ApacheTarget:
 def test_a_release_is_run_as_it_lies_there(tmp_path: Path, version: str) -> None:
     found = target(tmp_path, version)
     found.prepare()
-    assert (found.version, found.at_once) == (f"Apache RocketMQ {version}", 2)
+    assert (found.version, found.at_once) == (f"Apache RocketMQ {version}", 3)
     assert found.description.constants["classpath"] == f"{tmp_path}/lib/*"
     assert found.description.constants["java"] == f"{tmp_path}/bin/java"
 
