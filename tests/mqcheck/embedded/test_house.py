@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from mqcheck.embedded.house import KEPT_MAX, House
-from mqcheck.errors import NodeError
+from mqcheck.errors import NodeError, RefusedError
 from mqcheck.guard import start_time
 
 pytestmark = pytest.mark.slow
@@ -114,6 +114,6 @@ def test_nothing_is_left(tmp_path: Path) -> None:
 
 
 def test_a_refused_start_leaves_nothing(house: House) -> None:
-    with pytest.raises(NodeError, match="maxMessageSiz"):
+    with pytest.raises(RefusedError, match="maxMessageSiz"):
         house.server({"maxMessageSiz": 1})
     assert house.server().running
