@@ -31,6 +31,10 @@ OPERATIONS = 100_000
 OPERATIONS_PER_MESSAGE = 16
 DENSE_MS = 25_200
 """When the further messages begin, in ms of the run."""
+DENSE_FOR_MS = 8_000
+"""How long they go on, in ms."""
+MEMBERS = (("g1", "c1@1"), ("g2", "c2@2"), ("g3", "c4@3"), ("go", "co@5"))
+"""Who commits what it has handled of them: member of each clustering group, as the healthy history has them."""
 HANDLED_MS = 0.2
 """How long a listener takes for one of them: a million operations leave no more between two of a queue."""
 
@@ -58,7 +62,11 @@ def big_history(operations: int) -> Any:
             places = [("T", broker, queue) for queue in (0, 1) for broker in ("broker-a", "broker-b")]
             missing = max(0, (operations - 7_500) // OPERATIONS_PER_MESSAGE)
             for number in range(missing):
-                self.message_for_all(DENSE_MS + number * 8_000 / max(missing, 1), places[number % 4])
+                self.message_for_all(DENSE_MS + number * DENSE_FOR_MS / max(missing, 1), places[number % 4])
+            # A consumer commits each period, also when no more comes.
+            for place in places if missing else ():
+                for group, member in MEMBERS:
+                    self.commit(DENSE_MS + DENSE_FOR_MS + 1_000, group, member, place, self.offsets[place])
 
     history = Big()
     history.aims = list(load_specs().ids())
