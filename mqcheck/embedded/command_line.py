@@ -84,8 +84,10 @@ def serve(
     )
 
     def ready(served: Served) -> None:
+        # What is for people first, and in one piece: whoever waits for the address may go on to write there as well.
+        sys.stderr.write(f"{told(served)}\n")
+        sys.stderr.flush()
         print(json.dumps(served.as_dict()) if as_json else served.nameserver_address, flush=True)
-        print(told(served), file=sys.stderr, flush=True)
 
     serve_until_told(wanted, ready, until_eof=sys.stdin.fileno() if stdin else None)
     return exits.HELD
