@@ -62,9 +62,10 @@ def test_it_is_made_once_for_all_who_ask(setup: Setup) -> None:
 
 
 def test_other_jars_or_another_java_have_their_own(setup: Setup) -> None:
-    first = setup.archive(setup.java())
+    java = setup.java()
+    first = setup.archive(java)
     (setup.jars / "rocketmq-broker-4.9.7.jar").write_text("other")
-    second = setup.archive(setup.java())
+    second = setup.archive(java)
     third = setup.archive(setup.java(said="echo boot success of another"))
     assert len({first, second, third}) == setup.starts == 3
 

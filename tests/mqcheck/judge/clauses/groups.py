@@ -22,6 +22,11 @@ seen("ord-lock-renew", "refused to its owner", refused_owner)
 unasked = change("locks", rows=lambda row: row.at == 7_500, to={"outcome": "error"})
 excused("ord-lock-renew", "trouble of the broker", unasked, fault("kill", 6_100, 6_200, node="broker-b"))
 accused("ord-lock-renew", "trouble later", unasked, fault("kill", 9_000, 9_100, node="broker-b"))
+accused(
+    "ord-lock-renew",
+    "given back before it was got again",
+    lambda h: h.lock(1_700, "co@5", True, kind="unlock") and None,
+)
 excused("ord-unlock", "another owner", lambda h: groups.lock(h, 20_125, "third", True))
 excused(
     "ord-unlock",
