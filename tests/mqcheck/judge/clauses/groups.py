@@ -25,6 +25,7 @@ accused("ord-lock-renew", "trouble later", unasked, fault("kill", 9_000, 9_100, 
 accused(
     "ord-lock-renew",
     "given back before it was got again",
+    unasked,
     lambda h: h.lock(1_700, "co@5", True, kind="unlock") and None,
 )
 excused("ord-unlock", "another owner", lambda h: groups.lock(h, 20_125, "third", True))
